@@ -1,0 +1,83 @@
+"""The two calls by which the gateway knows the rest of the system: `resolve` a request, `dial` an upstream.
+
+Everything else (tokens, VMs, the database) is behind them, so a worker process or another machine can stand there later.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hatchway.errors import HatchwayError
+from hatchway.gateway.destination import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a request goes. Also the key of the connection pool."""
+
+    vm_id: str | None
+    """The VM, or None for the control API."""
+    port: int
+    """The TCP port inside the VM; 0 for the control API."""
+
+
+CONTROL_API = Upstream(None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What a decision may depend on beyond the destination. Values are header bytes as received, None where absent."""
+
+    method: bytes
+    host: bytes | None
+    origin: bytes | None
+    sec_fetch_site: bytes | None
+    authorization: bytes | None
+    """The Authorization header."""
+    api_token: bytes | None
+    """The Hatchway-Token header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The request may go to `upstream`."""
+
+    upstream: Upstream
+    grant_id: int | None = None
+    """The preview grant it goes under; None for API calls. Live exchanges are registered under it."""
+    expires_at: float | None = None
+    """Seconds since the epoch at which the permission ends; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request is refused; `error` becomes a page or JSON by Accept."""
+
+    error: HatchwayError
+
+
+Verdict = Allow | Deny
+
+
+class Backend(Protocol):
+    """What the gateway needs of the system behind it."""
+
+    def resolve(self, destination: Destination, facts: RequestFacts) -> Verdict | Awaitable[Verdict]:
+        """Whether this request may go on, and where to. Called for every request and upgrade.
+
+        Answers at once where it can (a grant seen before), so that the fast path makes no task. Never raises.
+        """
+        ...
+
+    async def dial(self, upstream: Upstream) -> socket.socket:
+        """A connected, non-blocking stream socket to `upstream`, owned by the caller.
+
+        Boots the VM if it is not running.
+
+        Raises:
+            HatchwayError: `port_closed` (502) if nothing listens there; `vm_boot_failed` and others (503).
+        """
+        ...

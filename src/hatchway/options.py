@@ -1,0 +1,73 @@
+"""What a server is configured with: plain frozen values, validated when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hatchway.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from hatchway.software import Software
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+def _positive(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidRequest("invalid_option", f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewOptions:
+    """How long previews live."""
+
+    default_expires_in_seconds: int = 3600
+    """The life of a preview that does not ask for one."""
+    max_expires_in_seconds: int = 86400
+    """The longest life that may be asked for."""
+
+    def __post_init__(self) -> None:
+        _positive("default_expires_in_seconds", self.default_expires_in_seconds)
+        _positive("max_expires_in_seconds", self.max_expires_in_seconds)
+        if self.default_expires_in_seconds > self.max_expires_in_seconds:
+            raise InvalidRequest(
+                "invalid_option",
+                f"default_expires_in_seconds ({self.default_expires_in_seconds}) is over "
+                f"max_expires_in_seconds ({self.max_expires_in_seconds})",
+                "lower the default or raise the maximum",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one VM may use. `hatchway doctor` says which of these this machine can enforce."""
+
+    processes: int = 512
+    """Processes and threads at one time."""
+    memory_bytes: int = 2 * GIB
+    """Memory of all processes and tmpfs files together."""
+    file_bytes: int = 8 * GIB
+    """The size of one file."""
+    open_files: int = 4096
+    """File descriptors of one process."""
+    tmp_bytes: int = 512 * MIB
+    """The size of each of /tmp, /dev/shm and /run."""
+    cpu_weight: int = 100
+    """The share of CPU under contention, 1 to 10,000, as in cgroup v2's cpu.weight; 100 is an equal share."""
+
+    def __post_init__(self) -> None:
+        for name in ("processes", "memory_bytes", "file_bytes", "open_files", "tmp_bytes", "cpu_weight"):
+            _positive(name, getattr(self, name))
+        if self.cpu_weight > 10_000:
+            raise InvalidRequest("invalid_option", f"cpu_weight must be 1 to 10000, not {self.cpu_weight}")
+
+
+@dataclass(frozen=True, slots=True)
+class VmOptions:
+    """One kind of VM that a server offers, under a name of the user's choice. Made by `agent_os()`."""
+
+    software: tuple[Software, ...] = ()
+    preview: PreviewOptions = field(default_factory=PreviewOptions)
+    limits: Limits = field(default_factory=Limits)

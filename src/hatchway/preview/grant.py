@@ -1,0 +1,51 @@
+"""What a preview token stands for, and whether it still does. Pure: the time is a parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hatchway.errors import InvalidRequest
+from hatchway.options import PreviewOptions
+
+MIN_PORT = 1
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission to reach one port of one VM until it expires. Holds no token."""
+
+    id: int
+    vm_id: str
+    port: int
+    expires_at: float
+    """Seconds since the epoch. At this instant the grant no longer holds."""
+
+    def holds(self, now: float) -> bool:
+        """Whether the grant still holds at `now` (seconds since the epoch)."""
+        return now < self.expires_at
+
+
+def validate_port(port: object) -> int:
+    """A TCP port a service can listen on, or `InvalidRequest` `invalid_port` that names the limits."""
+    if isinstance(port, bool) or not isinstance(port, int) or not MIN_PORT <= port <= MAX_PORT:
+        raise InvalidRequest("invalid_port", f"port must be a whole number between {MIN_PORT} and {MAX_PORT}")
+    return port
+
+
+def validate_expiry(seconds: object, options: PreviewOptions) -> int:
+    """The life of a new preview in seconds.
+
+    Args:
+        seconds: what was asked for; None means the configured default.
+        options: the configured default and maximum.
+
+    Raises:
+        InvalidRequest: `invalid_expiry`, naming the limits.
+    """
+    if seconds is None:
+        return options.default_expires_in_seconds
+    maximum = options.max_expires_in_seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= maximum:
+        raise InvalidRequest("invalid_expiry", f"expires_in_seconds must be between 1 and {maximum}")
+    return seconds

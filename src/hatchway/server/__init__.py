@@ -1,0 +1,7 @@
+"""A server: the store, the VM manager, the control API and the gateway, put together.
+
+- `server`: starts them in order, stops them in reverse; signals.
+- `backend`: the gateway's seam, answered by the store and the VM manager.
+- `sweeper`: what runs on a timer: expired previews.
+- `settings`: where it listens, where its data is.
+"""

@@ -1,0 +1,1 @@
+"""What a VM can run, and where it comes from."""

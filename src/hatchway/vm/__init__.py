@@ -1,0 +1,12 @@
+"""VMs: an isolated file system, process tree and network stack per key.
+
+- `key`: the key that names a VM. Pure.
+- `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
+- `machine`: one running VM and what can be asked of it: the conversation with its guest init.
+- `files`: reading and writing files inside the VM's view.
+- `processes`: running commands, their output and their end.
+- `dial`: sockets to the services inside.
+- `sandbox`: the isolation itself: zygote, guest init, mounts, seccomp, cgroups.
+
+The kernel is shared with the host; everything else a guest can see is its own.
+"""
