@@ -1,0 +1,119 @@
+"""What the control API needs of the system behind it: one Protocol, implemented by the server with real VMs.
+
+Every method raises `HatchwayError`s only; their `status` decides the status of the HTTP answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from hatchway.vm.key import Key
+from hatchway.vm.records import ExecRequest, PreviewInfo, ProcessEvent, ProcessInfo, SpawnRequest, VmInfo
+
+
+class OpenFile(Protocol):
+    """A file inside a VM, open for reading."""
+
+    @property
+    def size(self) -> int:
+        """Bytes; exactly what the iteration yields in sum."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The content in chunks, from the start. Iterated at most once."""
+        ...
+
+
+class Services(Protocol):
+    """The operations of the control API, already validated in form.
+
+    A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's kernel takes
+    them: absolute, without NUL or `..`.
+    """
+
+    @property
+    def version(self) -> str:
+        """The server's version, for `/api/health` and the OpenAPI document."""
+        ...
+
+    async def get_or_create_vm(self, name: str, key: Key) -> tuple[VmInfo, bool]:
+        """The VM of this kind and key, and whether this call made it.
+
+        Raises:
+            NotFound: `unknown_vm_kind`.
+        """
+        ...
+
+    async def list_vms(self) -> list[VmInfo]:
+        """All VMs, oldest first."""
+        ...
+
+    async def get_vm(self, vm_id: str) -> VmInfo:
+        """One VM."""
+        ...
+
+    async def destroy_vm(self, vm_id: str) -> None:
+        """End a VM, its files and its previews. Its key is free once this returns."""
+        ...
+
+    async def write_file(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+        """Write a whole file, all or nothing: an error raised by `chunks` leaves what was there before.
+
+        Args:
+            vm_id: the VM.
+            path: where to.
+            chunks: the content.
+            mode: permission bits; None: as for any new file.
+
+        Returns:
+            The bytes written.
+        """
+        ...
+
+    def read_file(self, vm_id: str, path: bytes) -> AbstractAsyncContextManager[OpenFile]:
+        """Open a file for reading; entering raises what stands in the way."""
+        ...
+
+    async def file_exists(self, vm_id: str, path: bytes) -> bool:
+        """Whether there is anything at `path`."""
+        ...
+
+    async def delete_file(self, vm_id: str, path: bytes) -> None:
+        """Delete one file."""
+        ...
+
+    def exec(
+        self, vm_id: str, request: ExecRequest
+    ) -> AbstractAsyncContextManager[AsyncIterator[ProcessEvent]]:
+        """Run a command: outputs as they happen, then one `Exit`. Leaving the context kills what still runs."""
+        ...
+
+    async def spawn(self, vm_id: str, request: SpawnRequest) -> int:
+        """Start a program and leave it running. Returns its pid."""
+        ...
+
+    async def list_processes(self, vm_id: str) -> list[ProcessInfo]:
+        """The spawned processes of a VM, those that exited included."""
+        ...
+
+    async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
+        """Wait until a spawned process has exited."""
+        ...
+
+    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+        """Send SIGTERM or SIGKILL to the process group of a spawned process."""
+        ...
+
+    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: int | None) -> PreviewInfo:
+        """Mint a preview of one port.
+
+        Raises:
+            InvalidRequest: `invalid_port`, `invalid_expiry`.
+        """
+        ...
+
+    async def expire_preview(self, vm_id: str, token: str) -> bool:
+        """Revoke a preview of this VM. False if there was none (any more)."""
+        ...

@@ -1,0 +1,112 @@
+"""What is said about VMs, processes and previews: plain frozen values that cross package boundaries. Pure.
+
+The VM manager makes them, the control API prints them, the client reads them back. A repr never shows a token, a
+standard input or an environment: all three may hold secrets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+VmState = Literal["running", "stopped"]
+ProcessState = Literal["running", "exited"]
+StreamName = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True)
+class VmInfo:
+    """One VM."""
+
+    id: str
+    """20 characters of `[a-z0-9]`, given by the server."""
+    name: str
+    """The kind of VM, as named in `setup(use={name: …})`."""
+    key: tuple[str, ...]
+    """The key it is found by, as its parts."""
+    state: VmState
+    """A stopped VM starts by itself on first use."""
+    created_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One process that was spawned in a VM."""
+
+    pid: int
+    """As the VM's own process tree numbers it."""
+    command: list[str]
+    """The program and its arguments."""
+    state: ProcessState
+    exit_code: int | None
+    """None while it runs, and when a signal ended it."""
+    signal: int | None
+    """The number of the signal that ended it, else None."""
+    started_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecRequest:
+    """Run a command and collect its output."""
+
+    command: str | list[str]
+    """A string is run by `/bin/sh -c`; a list is a program and its arguments, run without a shell."""
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    """Added to the VM's own environment."""
+    cwd: str | None = None
+    """The working directory; None: /home/user."""
+    stdin: bytes | None = field(default=None, repr=False)
+    """The whole standard input; None: empty."""
+    timeout: float | None = None
+    """Seconds after which the command is killed; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnRequest:
+    """Start a program and let it run."""
+
+    command: str
+    args: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    """Added to the VM's own environment."""
+    cwd: str | None = None
+    """The working directory; None: /home/user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A piece of what a running command wrote. Pieces end anywhere, also inside a character."""
+
+    stream: StreamName
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of a command: always the last event."""
+
+    exit_code: int | None
+    """None when a signal ended it."""
+    signal: int | None
+    """The number of the signal that ended it, else None."""
+    timed_out: bool = False
+    """Whether it was killed because its time was up."""
+
+
+ProcessEvent = Output | Exit
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewInfo:
+    """A new preview. The only place where its token is ever given out."""
+
+    token: str = field(repr=False)
+    path: str = field(repr=False)
+    """The path-mode address, relative to the server: `/fetch/{token}`."""
+    port: int
+    expires_at: float
+    """Seconds since the epoch."""
+    url: str = field(repr=False)
+    """The host-mode address, which has an origin of its own."""
