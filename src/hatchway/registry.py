@@ -1,0 +1,159 @@
+"""What a server offers: kinds of VM under names of the user's choice.
+
+```python
+vm = agent_os(software=[common, node])
+registry = setup(use={"vm": vm})
+registry.start()  # blocks; http://localhost:6420
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from hatchway.errors import Conflict, InvalidRequest
+from hatchway.options import Limits, PreviewOptions, VmOptions
+
+if TYPE_CHECKING:
+    from hatchway.server.settings import Settings
+    from hatchway.software import Software
+
+_KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+def agent_os(
+    *,
+    software: Iterable[Software] = (),
+    preview: PreviewOptions | None = None,
+    limits: Limits | None = None,
+) -> VmOptions:
+    """One kind of VM.
+
+    Args:
+        software: what its VMs can run, from `hatchway.software`; the order does not matter.
+        preview: how long previews live; by default one hour, at most a day.
+        limits: what one VM may use.
+
+    Raises:
+        InvalidRequest: `invalid_option` for a value of the wrong type.
+    """
+    from hatchway.software import Software
+
+    chosen = (software,) if isinstance(software, Software) else tuple(software)
+    for item in chosen:
+        if not isinstance(item, Software):
+            raise InvalidRequest(
+                "invalid_option",
+                f"software must hold entries of hatchway.software, not {type(item).__name__}",
+                "from hatchway.software import common, node",
+            )
+    preview = PreviewOptions() if preview is None else preview
+    limits = Limits() if limits is None else limits
+    if not isinstance(preview, PreviewOptions):
+        raise InvalidRequest(
+            "invalid_option", f"preview must be PreviewOptions, not {type(preview).__name__}"
+        )
+    if not isinstance(limits, Limits):
+        raise InvalidRequest("invalid_option", f"limits must be Limits, not {type(limits).__name__}")
+    return VmOptions(software=tuple(dict.fromkeys(chosen)), preview=preview, limits=limits)
+
+
+def setup(*, use: Mapping[str, VmOptions]) -> Registry:
+    """The registry of a server.
+
+    Args:
+        use: kinds of VM by name; a client reaches kind `vm` as `client.vm`.
+
+    Raises:
+        InvalidRequest: `invalid_option` for an empty mapping, a name that is not `[A-Za-z_][A-Za-z0-9_-]{0,63}`,
+            or a value that `agent_os()` did not make.
+    """
+    return Registry(use)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The kinds of VM that a server offers. Made by `setup()`."""
+
+    kinds: Mapping[str, VmOptions]
+
+    def __post_init__(self) -> None:
+        if not self.kinds:
+            raise InvalidRequest(
+                "invalid_option", "a registry needs at least one kind of VM", 'setup(use={"vm": agent_os()})'
+            )
+        for name, options in self.kinds.items():
+            check_kind_name(name)
+            if not isinstance(options, VmOptions):
+                raise InvalidRequest(
+                    "invalid_option",
+                    f"the kind {name!r} must be made by agent_os(), not {type(options).__name__}",
+                )
+        object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
+
+    def start(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Serve until SIGINT or SIGTERM; returns after a clean stop.
+
+        Args:
+            host: the address to listen on, by default 127.0.0.1; one beyond loopback needs `HATCHWAY_TOKEN`.
+            port: the TCP port, by default 6420; 0 takes a free one.
+            data_dir: where the database and the VMs' files are, by default `$XDG_DATA_HOME/hatchway`.
+
+        Raises:
+            HatchwayError: `token_required`, `invalid_setting`, and what keeps the server from starting.
+            Conflict: `event_loop_running` if called from a coroutine.
+        """
+        from hatchway.server.settings import Settings
+
+        given: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "data_dir": None if data_dir is None else Path(data_dir),
+        }
+        self.run(Settings(**{name: value for name, value in given.items() if value is not None}))
+
+    def run(self, settings: Settings) -> None:
+        """As `start`, with all settings."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise Conflict(
+                "event_loop_running",
+                "a registry starts its own event loop and cannot start inside another",
+                "call registry.start() from ordinary code, or run `hatchway serve`",
+            )
+        # The server's own dependencies are loaded only when one starts.
+        import uvloop
+
+        from hatchway.server.server import serve
+
+        # serve() handles SIGINT itself; this is for one that arrives before or after it does.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvloop.run(serve(self.kinds, settings))
+
+
+def check_kind_name(name: object) -> str:
+    """The name of a kind of VM, or `InvalidRequest` `invalid_option`."""
+    if not isinstance(name, str) or _KIND.fullmatch(name) is None:
+        raise InvalidRequest(
+            "invalid_option",
+            "the name of a kind of VM must be a letter or _ and then up to 63 letters, digits, _ or -, "
+            f"not {name!r}",
+        )
+    return name
