@@ -1,4 +1,6 @@
-"""The control plane: JSON over HTTP for VMs, files, processes and previews. An ASGI app; the gateway stands before it.
+"""The control plane: JSON over HTTP for VMs, files, processes and previews.
+
+An ASGI app; the gateway stands before it.
 
 - `app`: the Starlette app and its one error handler: every refusal is `{code, message, hint}`.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused.

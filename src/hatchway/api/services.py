@@ -29,8 +29,8 @@ class OpenFile(Protocol):
 class Services(Protocol):
     """The operations of the control API, already validated in form.
 
-    A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's kernel takes
-    them: absolute, without NUL or `..`.
+    A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's
+    kernel takes them: absolute, without NUL or `..`.
     """
 
     @property
@@ -58,7 +58,9 @@ class Services(Protocol):
         """End a VM, its files and its previews. Its key is free once this returns."""
         ...
 
-    async def write_file(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+    async def write_file(
+        self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
+    ) -> int:
         """Write a whole file, all or nothing: an error raised by `chunks` leaves what was there before.
 
         Args:
@@ -87,7 +89,10 @@ class Services(Protocol):
     def exec(
         self, vm_id: str, request: ExecRequest
     ) -> AbstractAsyncContextManager[AsyncIterator[ProcessEvent]]:
-        """Run a command: outputs as they happen, then one `Exit`. Leaving the context kills what still runs."""
+        """Run a command: outputs as they happen, then one `Exit`.
+
+        Leaving the context kills what still runs.
+        """
         ...
 
     async def spawn(self, vm_id: str, request: SpawnRequest) -> int:

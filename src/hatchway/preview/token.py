@@ -1,7 +1,9 @@
-"""Preview tokens: 32 characters of `[a-z0-9]`, unbiased, about 165 bits. Pure but for the system's randomness.
+"""Preview tokens: 32 characters of `[a-z0-9]`, unbiased, about 165 bits.
 
-A token is a DNS label, so that it can be the first label of a host name. Only its SHA-256 is stored: with 165 random
-bits a slow password hash would add nothing.
+Pure but for the system's randomness.
+
+A token is a DNS label, so that it can be the first label of a host name. Only its SHA-256 is stored: with 165
+random bits a slow password hash would add nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The key that names a VM: a string or a list of strings. Pure.
 
 The same key always finds the same VM. A string is the list of that one string. Limits are the reference's: a
-part holds at most 128 bytes, the whole key at most 1,024 (UTF-8). Parts may be empty and may hold any character
-but NUL: the canonical text escapes what would make two keys collide.
+part holds at most 128 bytes, the whole key at most 1,024 (UTF-8). Parts may be empty and may hold any
+character but NUL: the canonical text escapes what would make two keys collide.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def parse_key(value: object) -> Key:
 
 
 def format_key(key: Key) -> str:
-    r"""The canonical text of a key: parts joined by `/`, with `\` as `\\` and `/` as `\/`. Inverse of `unformat_key`."""
+    r"""The canonical text of a key: parts joined by `/`, with `\` as `\\` and `/` as `\/`."""
     return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in key)
 
 

@@ -1,7 +1,7 @@
 """What is said about VMs, processes and previews: plain frozen values that cross package boundaries. Pure.
 
-The VM manager makes them, the control API prints them, the client reads them back. A repr never shows a token, a
-standard input or an environment: all three may hold secrets.
+The VM manager makes them, the control API prints them, the client reads them back. A repr never shows a
+token, a standard input or an environment: all three may hold secrets.
 """
 
 from __future__ import annotations
