@@ -73,8 +73,8 @@ def setup(*, use: Mapping[str, VmOptions]) -> Registry:
         use: kinds of VM by name; a client reaches kind `vm` as `client.vm`.
 
     Raises:
-        InvalidRequest: `invalid_option` for an empty mapping, a name that is not `[A-Za-z_][A-Za-z0-9_-]{0,63}`,
-            or a value that `agent_os()` did not make.
+        InvalidRequest: `invalid_option` for an empty mapping, a name that is not
+            `[A-Za-z_][A-Za-z0-9_-]{0,63}`, or a value that `agent_os()` did not make.
     """
     return Registry(use)
 

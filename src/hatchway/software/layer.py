@@ -1,4 +1,5 @@
-"""Software as a layer: a folder laid out like /usr (`local/bin/node`, …), mounted read-only under a VM's /usr."""
+"""Software as a layer: a folder laid out like /usr (`local/bin/node`, …), mounted read-only under a VM's
+/usr."""
 
 from __future__ import annotations
 

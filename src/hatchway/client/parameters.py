@@ -1,0 +1,128 @@
+"""What callers give, as the control API takes it. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import msgspec
+
+from hatchway.errors import InvalidRequest
+
+Body = str | bytes | bytearray | memoryview | AsyncIterable[bytes]
+"""What can be sent: text (as UTF-8), bytes, or an asynchronous iterable of bytes, which is streamed."""
+
+Content = bytes | AsyncIterable[bytes] | None
+"""The same, as it is put on the wire; None: no body."""
+
+
+def path_query(path: object) -> str:
+    """`path=…`. A path is bytes, as it is to the kernel; what is wrong with it is the server's to say.
+
+    Raises:
+        InvalidRequest: `invalid_path` if it is neither bytes nor text that can be bytes.
+    """
+    if isinstance(path, str):
+        try:
+            path = path.encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidRequest("invalid_path", "a path must be valid Unicode text, or bytes") from None
+    elif not isinstance(path, bytes):
+        raise InvalidRequest("invalid_path", f"a path must be text or bytes, not {type(path).__name__}")
+    return "path=" + quote_from_bytes(path, safe="/")
+
+
+def mode_query(mode: object) -> str:
+    """`&mode=…` in octal, nothing for None; or `InvalidRequest` `invalid_mode`."""
+    if mode is None:
+        return ""
+    if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o7777:
+        raise InvalidRequest("invalid_mode", "mode must be permission bits between 0 and 0o7777")
+    return f"&mode={mode:o}"
+
+
+def process_path(pid: object, action: str) -> str:
+    """The path of an action on one process, within its VM's; or `InvalidRequest` `invalid_pid`."""
+    if isinstance(pid, bool) or not isinstance(pid, int):
+        raise InvalidRequest("invalid_pid", "pid must be a whole number, as spawn() gave it")
+    return f"/processes/{pid}/{action}"
+
+
+def content(body: object) -> bytes | AsyncIterable[bytes]:
+    """A body as it is put on the wire, or `InvalidRequest` `invalid_body`."""
+    if isinstance(body, str):
+        try:
+            return body.encode()
+        except UnicodeEncodeError:
+            raise InvalidRequest("invalid_body", "a body given as text must be valid Unicode text") from None
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    if isinstance(body, AsyncIterable):
+        return body
+    raise InvalidRequest(
+        "invalid_body",
+        f"a body must be text, bytes or an asynchronous iterable of bytes, not {type(body).__name__}",
+        "for JSON, pass json.dumps(value)",
+    )
+
+
+def exec_body(
+    command: str | Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    stdin: str | bytes | None,
+    timeout: float | None,
+) -> dict[str, Any]:
+    """The body of `POST …/exec`: what was not given is left out."""
+    body: dict[str, Any] = {"command": command if isinstance(command, str) else list(command)}
+    if isinstance(stdin, str):
+        body["stdin"] = stdin
+    elif stdin is not None:
+        body["stdin_base64"] = base64.b64encode(stdin).decode()
+    if timeout is not None:
+        body["timeout"] = check_timeout(timeout)
+    return body | _surroundings(env, cwd)
+
+
+def spawn_body(
+    command: str, args: Sequence[str], env: Mapping[str, str] | None, cwd: str | None
+) -> dict[str, Any]:
+    """The body of `POST …/processes`: what was not given is left out."""
+    # One text is a sequence of texts too, but never what was meant.
+    return {"command": command, "args": [args] if isinstance(args, str) else list(args)} | _surroundings(
+        env, cwd
+    )
+
+
+def _surroundings(env: Mapping[str, str] | None, cwd: str | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if env:
+        given["env"] = dict(env)
+    if cwd is not None:
+        given["cwd"] = cwd
+    return given
+
+
+def check_timeout(timeout: object) -> float | None:
+    """A time-out in seconds, or None for none; else `InvalidRequest` `invalid_timeout`."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+        raise InvalidRequest(
+            "invalid_timeout", "timeout must be a number of seconds above 0, or None for no limit"
+        )
+    return float(timeout)
+
+
+def encode_json(body: Any) -> bytes:
+    """`body` as JSON, or `InvalidRequest` `invalid_value` where it holds what JSON cannot say."""
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        # Lone surrogates (UnicodeEncodeError) and numbers beyond 64 bits (OverflowError) come as these as
+        # well.
+        raise InvalidRequest(
+            "invalid_value", "the call's parameters must be valid text, numbers, lists and mappings"
+        ) from None
