@@ -83,11 +83,8 @@ def _sweep(cache_dir: Path) -> None:
 
 
 async def _install(cache_dir: Path) -> Path:
-    for left_behind in cache_dir.glob(".node-*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
-    sys.stderr.write(
-        f"This machine has no Node.js that a VM can see: fetching {PACKAGE} once (about 60 MB).\n"
-    )
+    _sweep(cache_dir)
+    sys.stderr.write(f"No Node.js here that a VM could see: fetching {PACKAGE} once (about 60 MB).\n")
     with tempfile.TemporaryDirectory(prefix=".node-", dir=cache_dir, ignore_cleanup_errors=True) as folder:
         wheel, version = await _download(folder)
         unpacked = wheel.parent / "layer"
