@@ -1,6 +1,7 @@
 """The isolation: a small single-threaded process, the zygote, forks one guest per VM.
 
-- `zygote`: serves the server's requests to make a guest; forks, attaches cgroups, writes id maps, makes idmapped mounts.
+- `zygote`: serves the server's requests to make a guest; forks, attaches cgroups, writes id maps, makes
+  idmapped mounts.
 - `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
 - `root_fs`: the mounts of a guest, in order.
 - `seccomp`, `capabilities`, `cgroups`, `rlimits`: what a guest may do and use.

@@ -1,0 +1,149 @@
+"""Reading and writing files inside the VM's view: guest init opens them, the server moves the bytes.
+
+Writing is all or nothing: the bytes go to a new file, which takes the old one's place once they are all there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hatchway.errors import Unavailable
+from hatchway.vm.guest_errors import file_error, storage_full
+from hatchway.vm.sandbox.channel import Channel, GuestRefusal
+
+CHUNK_BYTES = 256 * 1024
+_INLINE_BYTES = 64 * 1024
+"""Up to here the page cache answers faster than a thread could be woken."""
+
+
+class OpenFile:
+    """A file open for reading. Iterate over it for its chunks."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd = fd
+        self.size = size
+        """Bytes, when it was opened; exactly that many are read."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self.size
+        while left > 0:
+            wanted = min(left, CHUNK_BYTES)
+            if self.size <= _INLINE_BYTES:
+                chunk = os.read(self._fd, wanted)
+            else:
+                chunk = await asyncio.to_thread(os.read, self._fd, wanted)
+            if not chunk:
+                raise Unavailable(
+                    "file_changed", "the file became shorter while it was read", "read it again"
+                )
+            left -= len(chunk)
+            yield chunk
+
+
+@asynccontextmanager
+async def open_file(channel: Channel, path: bytes) -> AsyncIterator[OpenFile]:
+    """Open a file of the VM for reading.
+
+    Raises:
+        HatchwayError: `file_not_found`, `is_a_directory`, `not_a_regular_file` and others.
+    """
+    try:
+        _answer, fds = await channel.request("open", path=os.fsdecode(path))
+    except GuestRefusal as refusal:
+        raise file_error(refusal) from None
+    fd = _only(fds)
+    try:
+        yield OpenFile(fd, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+
+
+async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+    """Write a file of the VM, all or nothing.
+
+    Args:
+        channel: to the VM.
+        path: absolute, inside the VM.
+        chunks: the contents. If this raises, nothing is changed.
+        mode: permission bits; None keeps those of an existing file, and gives a new one 0644.
+
+    Returns:
+        How many bytes were written.
+    """
+    try:
+        answer, fds = await channel.request("create", path=os.fsdecode(path), mode=mode)
+    except GuestRefusal as refusal:
+        raise file_error(refusal) from None
+    fd = _only(fds)
+    try:
+        try:
+            written = await _write_chunks(fd, chunks)
+        finally:
+            os.close(fd)
+        # From here on the outcome is the guest's: a cancelled caller may find the file written, never half of it.
+        await asyncio.shield(channel.request("commit", handle=answer.handle))
+    except GuestRefusal as refusal:
+        raise file_error(refusal) from None
+    except BaseException as error:
+        await asyncio.shield(_discard(channel, answer.handle))
+        if isinstance(error, OSError):
+            raise storage_full() from None
+        raise
+    return written
+
+
+async def exists(channel: Channel, path: bytes) -> bool:
+    """Whether the path leads to something, following symbolic links inside the VM."""
+    try:
+        answer, _fds = await channel.request("stat", path=os.fsdecode(path))
+    except GuestRefusal as refusal:
+        if refusal.number == errno.ELOOP:
+            return False
+        raise file_error(refusal) from None
+    return answer.kind is not None
+
+
+async def delete(channel: Channel, path: bytes) -> None:
+    """Delete a file, a symbolic link itself, or an empty folder."""
+    try:
+        await channel.request("delete", path=os.fsdecode(path))
+    except GuestRefusal as refusal:
+        raise file_error(refusal) from None
+
+
+async def _write_chunks(fd: int, chunks: AsyncIterator[bytes]) -> int:
+    written = 0
+    async for chunk in chunks:
+        if len(chunk) <= _INLINE_BYTES and written <= _INLINE_BYTES:
+            _write_all(fd, chunk)
+        else:
+            await asyncio.to_thread(_write_all, fd, chunk)
+        written += len(chunk)
+    return written
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+async def _discard(channel: Channel, handle: int) -> None:
+    try:
+        await channel.request("discard", handle=handle)
+    except (GuestRefusal, Unavailable):
+        pass  # committed already, or the guest has ended and took it along
+
+
+def _only(fds: list[int]) -> int:
+    """The one fd of an answer, if it is a regular file: guest init is not believed."""
+    if len(fds) == 1 and stat.S_ISREG(os.fstat(fds[0]).st_mode):
+        return fds[0]
+    for fd in fds:
+        os.close(fd)
+    raise Unavailable("vm_failed", "the VM gave a wrong answer")

@@ -1,0 +1,76 @@
+"""What a guest's refusal (an errno) means to the user who asked. Pure."""
+
+from __future__ import annotations
+
+import errno
+
+from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.vm.sandbox.channel import GuestRefusal
+
+
+def file_error(refusal: GuestRefusal) -> HatchwayError:
+    """The error of a file action."""
+    number = refusal.number
+    if number in {errno.ENOENT, errno.ENOTDIR}:
+        return NotFound(
+            "file_not_found", "no such file or folder in the VM", "check the path; a file's folder must exist"
+        )
+    if number == errno.EISDIR:
+        return Conflict("is_a_directory", "the path is a folder, not a file")
+    if number == errno.EACCES and refusal.what == "kind":
+        return Conflict(
+            "not_a_regular_file",
+            "the path is a device, socket, pipe or kernel file",
+            "files can be read and written; run a command in the VM for anything else",
+        )
+    if number in {errno.ENOTEMPTY, errno.EEXIST}:
+        return Conflict("directory_not_empty", "the folder is not empty")
+    if number in {errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}:
+        return InvalidRequest("invalid_path", "the path is too long, or its links go in a circle")
+    return _general(number, "the VM's own permissions do not allow this")
+
+
+def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:
+    """The error of starting a process."""
+    if refusal.what == "cwd":
+        return NotFound("cwd_not_found", "the working directory is no folder in the VM", "make it first")
+    if refusal.number == errno.ENOENT:
+        return NotFound(
+            "command_not_found",
+            f"there is no command {command!r} in the VM",
+            "check its name, and that the VM's software brings it",
+        )
+    if refusal.number in {errno.ENOEXEC, errno.EACCES, errno.EISDIR}:
+        return Conflict(
+            "not_executable",
+            f"{command!r} cannot be executed",
+            "a script needs a first line like #!/bin/sh and the permission to execute (chmod +x)",
+        )
+    if refusal.number in {errno.EAGAIN, errno.ENOMEM}:
+        return Conflict(
+            "too_many_processes",
+            "the VM is at its limit of processes or memory",
+            "stop some of its processes",
+        )
+    if refusal.number == errno.E2BIG:
+        return InvalidRequest(
+            "command_too_long", "the arguments and environment are too long for one command"
+        )
+    return _general(refusal.number, "the VM's own permissions do not allow this")
+
+
+def _general(number: int, not_allowed: str) -> HatchwayError:
+    if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY}:
+        return Conflict("not_permitted", not_allowed)
+    if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return storage_full()
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return Unavailable("too_many_requests", "too many files are being written in this VM", "try again")
+    return Unavailable("vm_failed", "the VM could not do this")
+
+
+def storage_full() -> HatchwayError:
+    """The error for a file that is too large or a disk that is full."""
+    return Conflict(
+        "storage_full", "the file is over the VM's limit, or the disk is full", "delete something in the VM"
+    )

@@ -1,0 +1,102 @@
+"""One running VM, and what can be asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from pathlib import Path
+
+from hatchway.options import Limits
+from hatchway.vm import files
+from hatchway.vm.dial import Dialer
+from hatchway.vm.processes import Processes
+from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest
+from hatchway.vm.sandbox.sandbox import Guest, Sandbox
+
+SHELL = "/bin/sh"
+
+
+class Machine:
+    """A running VM. Made by `Machine.boot`; ends by `stop`, or when its guest init ends."""
+
+    def __init__(self, guest: Guest, processes: Processes) -> None:
+        self._channel = guest.channel
+        self._dialer = Dialer(guest.channel, guest.sockets)
+        self.processes = processes
+        processes.attach(guest.channel)
+        self._channel.ended.add_done_callback(lambda _: self._ended())
+
+    @classmethod
+    async def boot(
+        cls, sandbox: Sandbox, vm_id: str, slot: int, limits: Limits, layers: Sequence[Path]
+    ) -> Machine:
+        """Start the VM.
+
+        Raises:
+            Unavailable: `vm_boot_failed`.
+        """
+        processes = Processes()
+        guest = await sandbox.boot(vm_id, slot, limits, layers, processes.exited)
+        return cls(guest, processes)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return not self._channel.ended.done()
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when nothing of the VM runs any more."""
+        return self._channel.ended
+
+    @property
+    def init_pid(self) -> int:
+        """The host pid of its PID 1."""
+        return self._channel.pid
+
+    async def stop(self) -> None:
+        """End every process in it at once, and wait until they are gone."""
+        self._channel.kill()
+        await self._channel.wait_ended()
+
+    async def dial(self, port: int) -> socket.socket:
+        """A connected socket to a service inside; see `Dialer.connect`."""
+        return await self._dialer.connect(port)
+
+    async def write_file(self, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+        """See `files.write_file`."""
+        return await files.write_file(self._channel, path, chunks, mode)
+
+    def read_file(self, path: bytes) -> AbstractAsyncContextManager[files.OpenFile]:
+        """See `files.open_file`."""
+        return files.open_file(self._channel, path)
+
+    async def exists(self, path: bytes) -> bool:
+        """See `files.exists`."""
+        return await files.exists(self._channel, path)
+
+    async def delete_file(self, path: bytes) -> None:
+        """See `files.delete`."""
+        await files.delete(self._channel, path)
+
+    @asynccontextmanager
+    async def exec(self, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:
+        """Run a command; its output and its end are iterated over. Leaving the context kills what still runs."""
+        command = request.command
+        argv = [SHELL, "-c", command] if isinstance(command, str) else command
+        process = await self.processes.start(argv, request.env, request.cwd, request.stdin)
+        async with aclosing(self.processes.events(process, request.timeout)) as events:
+            yield events
+
+    async def spawn(self, request: SpawnRequest) -> int:
+        """Start a program and let it run; its pid inside the VM."""
+        argv = [request.command, *request.args]
+        process = await self.processes.start(argv, request.env, request.cwd)
+        process.output.discard()
+        return process.pid
+
+    def _ended(self) -> None:
+        self._dialer.close()
+        self.processes.close()

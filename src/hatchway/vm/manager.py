@@ -1,0 +1,173 @@
+"""VMs by key and id: get or create, boot on first use, destroy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from hatchway.errors import HatchwayError, NotFound
+from hatchway.options import VmOptions
+from hatchway.software import provide
+from hatchway.store.store import Store
+from hatchway.store.vms import VmRow
+from hatchway.vm.key import Key, format_key, unformat_key
+from hatchway.vm.machine import Machine
+from hatchway.vm.records import VmInfo
+from hatchway.vm.sandbox.sandbox import Sandbox
+
+
+class VmManager:
+    """All VMs of a server.
+
+    Args:
+        store: where they are recorded.
+        sandbox: where they run.
+        kinds: the options of each kind of VM, by name.
+        cache_dir: where provided software is kept.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sandbox: Sandbox,
+        kinds: Mapping[str, VmOptions],
+        cache_dir: Path,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._sandbox = sandbox
+        self._kinds = dict(kinds)
+        self._cache_dir = cache_dir
+        self._clock = clock
+        self._machines: dict[str, Machine] = {}
+        self._boots: dict[str, asyncio.Task[Machine]] = {}
+        self._removals: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def start(self) -> None:
+        """Go on with removals that an earlier server did not finish."""
+        for row in await self._store.vms.destroyed():
+            self._remove_soon(row.id)
+
+    async def get_or_create(self, name: str, key: Key) -> tuple[VmInfo, bool]:
+        """The VM of this kind and key, recorded if it is new; it boots on its first use.
+
+        Raises:
+            NotFound: `unknown_vm_kind`.
+        """
+        if name not in self._kinds:
+            known = ", ".join(sorted(self._kinds))
+            raise NotFound("unknown_vm_kind", f"this server has no VMs named {name!r}", f"it has: {known}")
+        row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock())
+        return self._info(row), created
+
+    async def list(self) -> list[VmInfo]:
+        """Every VM, in the order they were made."""
+        return [self._info(row) for row in await self._store.vms.list()]
+
+    async def get(self, vm_id: str) -> VmInfo:
+        """The VM with this id.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        return self._info(await self._row(vm_id))
+
+    def kind_of(self, name: str) -> VmOptions:
+        """The options of a kind of VM; the defaults for a kind this server no longer offers."""
+        return self._kinds.get(name, VmOptions())
+
+    async def running(self, vm_id: str) -> Machine:
+        """The VM, running: booted if it is not, once however many ask.
+
+        Raises:
+            NotFound: `vm_not_found`.
+            Unavailable: `vm_boot_failed`, and what its software cannot provide.
+        """
+        machine = self._machines.get(vm_id)
+        if machine is not None and machine.is_running:
+            return machine
+        boot = self._boots.get(vm_id)
+        if boot is None:
+            boot = asyncio.get_running_loop().create_task(self._boot(vm_id))
+            self._boots[vm_id] = boot
+            boot.add_done_callback(lambda task: self._booted(vm_id, task))
+        # Whoever asked first may be cancelled; the others still wait for this boot.
+        return await asyncio.shield(boot)
+
+    async def destroy(self, vm_id: str) -> None:
+        """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        await self._row(vm_id)
+        await self._store.vms.mark_destroyed(vm_id, self._clock())
+        boot = self._boots.get(vm_id)
+        if boot is not None:
+            with suppress(HatchwayError):
+                await asyncio.shield(boot)
+        machine = self._machines.pop(vm_id, None)
+        if machine is not None:
+            await machine.stop()
+        self._remove_soon(vm_id)
+
+    async def close(self) -> None:
+        """End every VM and wait until nothing of them runs."""
+        self._closing = True
+        for boot in list(self._boots.values()):
+            boot.cancel()
+        await asyncio.gather(*self._boots.values(), return_exceptions=True)
+        await asyncio.gather(*(machine.stop() for machine in self._machines.values()))
+        await asyncio.gather(*self._removals, return_exceptions=True)
+        self._machines.clear()
+
+    async def _row(self, vm_id: str) -> VmRow:
+        row = await self._store.vms.by_id(vm_id)
+        if row is None:
+            raise NotFound(
+                "vm_not_found", "there is no such VM", "it may have been destroyed: get or create it"
+            )
+        return row
+
+    async def _boot(self, vm_id: str) -> Machine:
+        row = await self._row(vm_id)
+        options = self.kind_of(row.name)
+        layers = [await provide(software, self._cache_dir) for software in options.software]
+        present = [layer for layer in layers if layer is not None]
+        machine = await Machine.boot(self._sandbox, vm_id, row.slot, options.limits, present)
+        self._machines[vm_id] = machine
+        machine.ended.add_done_callback(lambda _: self._ended(vm_id, machine))
+        return machine
+
+    def _booted(self, vm_id: str, task: asyncio.Task[Machine]) -> None:
+        del self._boots[vm_id]
+        if not task.cancelled():
+            task.exception()  # whoever asked has been told, unless all of them have gone
+
+    def _ended(self, vm_id: str, machine: Machine) -> None:
+        if self._machines.get(vm_id) is machine:
+            del self._machines[vm_id]
+
+    def _remove_soon(self, vm_id: str) -> None:
+        async def remove() -> None:
+            await self._sandbox.remove(vm_id)
+            await self._store.vms.purge(vm_id)
+
+        task = asyncio.get_running_loop().create_task(remove())
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
+
+    def _info(self, row: VmRow) -> VmInfo:
+        machine = self._machines.get(row.id)
+        return VmInfo(
+            id=row.id,
+            name=row.name,
+            key=unformat_key(row.key),
+            state="running" if machine is not None and machine.is_running else "stopped",
+            created_at=row.created_at,
+        )

@@ -1,0 +1,247 @@
+"""Running commands in a VM: their output and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import time
+from collections.abc import AsyncGenerator
+
+from hatchway.errors import HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.vm.guest_errors import process_error
+from hatchway.vm.output import InputWriter, OutputQueue
+from hatchway.vm.records import Exit, ProcessEvent, ProcessInfo
+from hatchway.vm.sandbox.channel import Channel, GuestRefusal
+
+KEPT_EXITED = 1000
+"""How many ended processes are remembered."""
+
+ENVIRONMENT = {
+    "HOME": "/home/user",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "SHELL": "/bin/sh",
+    "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+    "USER": "root",
+}
+"""What every process starts with; nothing of the host's environment."""
+
+
+class Process:
+    """One process started in a VM."""
+
+    def __init__(self, pid: int, command: list[str], output: OutputQueue, stdin: InputWriter | None) -> None:
+        self.pid = pid
+        self.command = command
+        self.started_at = time.time()
+        self.output = output
+        self.stdin = stdin
+        self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+
+    def info(self) -> ProcessInfo:
+        """Its state now."""
+        ended = self.exit.result() if self.exit.done() else None
+        return ProcessInfo(
+            pid=self.pid,
+            command=self.command,
+            state="running" if ended is None else "exited",
+            exit_code=ended.exit_code if ended else None,
+            signal=ended.signal if ended else None,
+            started_at=self.started_at,
+        )
+
+    def end(self, outcome: Exit) -> None:
+        """It has ended."""
+        if not self.exit.done():
+            self.exit.set_result(outcome)
+            self.output.read_what_is_there()
+            self.output.wake()
+            if self.stdin is not None:
+                self.stdin.close()
+
+
+class Processes:
+    """The processes that the server has started in one VM."""
+
+    def __init__(self) -> None:
+        self._channel: Channel | None = None
+        self._processes: dict[int, Process] = {}
+        self._left_behind: list[OutputQueue] = []
+        self._kills: set[asyncio.Task[None]] = set()
+
+    def attach(self, channel: Channel) -> None:
+        """Begin to use the guest's channel, once it is there."""
+        self._channel = channel
+
+    async def start(
+        self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
+    ) -> Process:
+        """Start a process.
+
+        Args:
+            argv: the program and its arguments.
+            env: added to `ENVIRONMENT`.
+            cwd: the working directory, absolute; None: /home/user.
+            stdin: its whole standard input; None: empty.
+
+        Raises:
+            HatchwayError: `command_not_found`, `cwd_not_found`, `not_executable`, `too_many_processes` and others.
+        """
+        assert self._channel is not None
+        check_arguments(argv, env, cwd)
+        request = self._channel.request(
+            "spawn", argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=stdin is not None
+        )
+        try:
+            answer, fds = await request
+        except GuestRefusal as refusal:
+            raise process_error(refusal, argv[0]) from None
+        except ValueError:
+            raise InvalidRequest(
+                "command_too_long",
+                "the arguments and environment are over 150 KB",
+                "write them to a file in the VM",
+            ) from None
+        expected = 2 if stdin is None else 3
+        if len(fds) != expected or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds):
+            for fd in fds:
+                os.close(fd)
+            raise Unavailable("vm_failed", "the VM gave a wrong answer")
+        # From the answer to here nothing else ran: word of the exit cannot have come before this entry.
+        output = OutputQueue({"stdout": fds[0], "stderr": fds[1]})
+        writer = InputWriter(fds[2], stdin) if stdin is not None else None
+        process = Process(answer.pid, argv, output, writer)
+        self._processes[process.pid] = process
+        return process
+
+    def exited(self, pid: int, status: int) -> None:
+        """A process has ended, with this wait status (wait(2)). Called by the channel."""
+        process = self._processes.get(pid)
+        if process is None:
+            return
+        if os.WIFSIGNALED(status):
+            process.end(Exit(exit_code=None, signal=os.WTERMSIG(status)))
+        else:
+            process.end(Exit(exit_code=os.WEXITSTATUS(status), signal=None))
+        self._forget_oldest()
+
+    def get(self, pid: int) -> Process:
+        """The process with this pid.
+
+        Raises:
+            NotFound: `process_not_found`.
+        """
+        try:
+            return self._processes[pid]
+        except KeyError:
+            raise NotFound(
+                "process_not_found",
+                f"the server started no process {pid} in this VM",
+                "list the VM's processes for those there are",
+            ) from None
+
+    def list(self) -> list[ProcessInfo]:
+        """All processes that run, and the last ones that have ended, in the order they were started."""
+        return [process.info() for process in self._processes.values()]
+
+    async def wait(self, pid: int) -> ProcessInfo:
+        """Wait for the end of a process."""
+        process = self.get(pid)
+        await asyncio.shield(process.exit)
+        return process.info()
+
+    async def signal(self, pid: int, number: int) -> None:
+        """Send a signal to the whole group of a process. One that has ended is none of it."""
+        process = self.get(pid)
+        if process.exit.done():
+            return
+        assert self._channel is not None
+        try:
+            await self._channel.request("signal", pid=pid, signal=number, group=True)
+        except GuestRefusal:
+            pass  # it has ended meanwhile
+
+    async def events(self, process: Process, timeout: float | None) -> AsyncGenerator[ProcessEvent, None]:
+        """The output of a process as it comes, then its end.
+
+        It ends with the process, not with its pipes: what the process left running may hold them open for ever. Leaving
+        early kills the process with its whole group.
+
+        Args:
+            process: just started.
+            timeout: seconds after which its whole group is killed; None: never.
+        """
+        timed_out = False
+
+        def kill() -> None:
+            nonlocal timed_out
+            timed_out = True
+            self._kill_soon(process)
+
+        timer = asyncio.get_running_loop().call_later(timeout, kill) if timeout is not None else None
+        try:
+            while True:
+                ended = process.exit.done()
+                while (event := process.output.take()) is not None:
+                    yield event
+                if ended:
+                    break
+                await process.output.changed()
+            outcome = process.exit.result()
+            yield Exit(outcome.exit_code, outcome.signal, timed_out)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if not process.exit.done():
+                self._kill_soon(process)
+            process.output.discard()
+
+    def close(self) -> None:
+        """The VM has ended, and with it every process."""
+        for process in self._processes.values():
+            process.end(Exit(exit_code=None, signal=signal.SIGKILL))
+            process.output.close()
+        for output in self._left_behind:
+            output.close()
+
+    def _kill_soon(self, process: Process) -> None:
+        async def kill() -> None:
+            try:
+                await self.signal(process.pid, signal.SIGKILL)
+            except HatchwayError:
+                pass  # the VM has ended, and the process with it
+
+        task = asyncio.get_running_loop().create_task(kill())
+        self._kills.add(task)
+        task.add_done_callback(self._kills.discard)
+
+    def _forget_oldest(self) -> None:
+        ended = [process for process in self._processes.values() if process.exit.done()]
+        for process in ended[:-KEPT_EXITED]:
+            del self._processes[process.pid]
+            self._left_behind = [output for output in self._left_behind if output.is_open]
+            if process.output.is_open:
+                process.output.discard()
+                self._left_behind.append(process.output)
+
+
+def check_arguments(argv: list[str], env: dict[str, str], cwd: str | None) -> None:
+    """Refuse what no system call could take.
+
+    Raises:
+        InvalidRequest: `invalid_command`, `invalid_environment` or `invalid_path`.
+    """
+    if not argv or not argv[0]:
+        raise InvalidRequest("invalid_command", "the command must not be empty")
+    if any("\0" in argument for argument in argv):
+        raise InvalidRequest("invalid_command", "a command and its arguments must not contain NUL")
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise InvalidRequest(
+                "invalid_environment",
+                "a variable's name must not be empty or hold '=', and neither name nor value may hold NUL",
+            )
+    if cwd is not None and (not cwd.startswith("/") or "\0" in cwd):
+        raise InvalidRequest("invalid_path", "cwd must be an absolute path in the VM")

@@ -1,0 +1,264 @@
+"""The server's end of a guest's socket: requests and their answers, and word of the processes that end.
+
+A guest is hostile, and guest init lives among its processes: whatever arrives is checked, and what does not fit
+ends the VM rather than being worked around.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from hatchway.errors import Unavailable
+from hatchway.vm.sandbox import wire
+
+_MESSAGES_PER_TURN = 64
+"""How many messages are read before other work of the event loop has its turn."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Every message a guest or launcher sends. Which fields are set depends on `op`."""
+
+    op: str
+    id: int = 0
+    pid: int = 0
+    status: int = 0
+    errno: int | None = None
+    what: str = ""
+    step: str = ""
+    reason: str = ""
+    handle: int = 0
+    size: int = 0
+    mode: int = 0
+    kind: str | None = None
+
+
+class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """A request that guest init answered with an error number."""
+
+    def __init__(self, number: int, what: str) -> None:
+        super().__init__(number, what)
+        self.number = number
+        self.what = what
+
+
+class Channel:
+    """Speaks with one guest.
+
+    Args:
+        sock: our end of the socket pair, owned by the channel from here on.
+        on_exited: called with (pid, wait status) for every process that guest init started and that has ended.
+    """
+
+    def __init__(self, sock: socket.socket, on_exited: Callable[[int, int], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._sock.setblocking(False)
+        self._on_exited = on_exited
+        self._waiting: dict[int, asyncio.Future[tuple[Answer, list[int]]]] = {}
+        self._last_id = 0
+        self._outbox: deque[bytes] = deque()
+        self._pid = 0
+        self._pidfd = -1
+        self._launch: asyncio.Future[None] = self._loop.create_future()
+        self._launch.add_done_callback(_look_at_exception)
+        self._first_sockets: list[int] | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Done when the guest is gone, with every process in it."""
+        self._loop.add_reader(self._sock, self._read)
+
+    @property
+    def pid(self) -> int:
+        """The host pid of guest init; 0 before it has started."""
+        return self._pid
+
+    async def launched(self) -> list[int]:
+        """Wait until the guest is ready. Returns its first sockets, unconnected, owned by the caller.
+
+        Raises:
+            Unavailable: `vm_boot_failed`, with the step that failed.
+        """
+        await asyncio.shield(self._launch)
+        sockets, self._first_sockets = self._first_sockets or [], []
+        return sockets
+
+    async def request(self, op: str, **fields: object) -> tuple[Answer, list[int]]:
+        """Ask guest init for something.
+
+        Returns:
+            The answer and the fds on it, owned by the caller.
+
+        Raises:
+            GuestRefusal: guest init answered with an error.
+            Unavailable: `vm_stopped`, when the guest ended before it answered.
+            ValueError: the request is too long for one message.
+        """
+        if self.ended.done() or self._sock.fileno() < 0:
+            raise _stopped()
+        self._last_id += 1
+        request_id = self._last_id
+        data = wire.encode({"op": op, "id": request_id, **fields})
+        future: asyncio.Future[tuple[Answer, list[int]]] = self._loop.create_future()
+        self._waiting[request_id] = future
+        self._send(data)
+        try:
+            answer, fds = await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                _close_all(future.result()[1])  # answered and cancelled in the same turn
+            raise
+        finally:
+            # An answer that comes after its asker has gone is dropped, its fds closed, in _read_one.
+            self._waiting.pop(request_id, None)
+        if answer.op == "error":
+            _close_all(fds)
+            raise GuestRefusal(answer.errno or 0, answer.what)
+        return answer, fds
+
+    def kill(self) -> None:
+        """End the guest: SIGKILL to its PID 1, and the kernel ends the rest with it (pid_namespaces(7))."""
+        if self._pidfd >= 0:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        else:
+            self._close_socket()  # not started: closing the socket is what ends it
+
+    async def wait_ended(self) -> None:
+        """Wait until nothing is left of the guest."""
+        await asyncio.shield(self.ended)
+
+    def _send(self, data: bytes) -> None:
+        if self._outbox:
+            self._outbox.append(data)
+            return
+        try:
+            self._sock.send(data)
+        except BlockingIOError:
+            self._outbox.append(data)
+            self._loop.add_writer(self._sock, self._flush)
+        except OSError:
+            self._lost()
+
+    def _flush(self) -> None:
+        try:
+            while self._outbox:
+                self._sock.send(self._outbox[0])
+                self._outbox.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._outbox.clear()
+            self._lost()
+            return
+        self._loop.remove_writer(self._sock)
+
+    def _read(self) -> None:
+        for _ in range(_MESSAGES_PER_TURN):
+            if self._sock.fileno() < 0:
+                return
+            try:
+                data, fds = wire.receive(self._sock)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
+            if not data:
+                _close_all(fds)
+                self._lost()
+                return
+            try:
+                answer = msgspec.json.decode(data, type=Answer)
+            except msgspec.MsgspecError:
+                _close_all(fds)
+                self._lost()
+                return
+            self._take(answer, fds)
+
+    def _take(self, answer: Answer, fds: list[int]) -> None:
+        if answer.op in {"done", "error"}:
+            future = self._waiting.pop(answer.id, None)
+            if future is not None and not future.done():
+                future.set_result((answer, fds))
+                return
+        elif answer.op == "exited":
+            self._on_exited(answer.pid, answer.status)
+        elif not self._launch.done():
+            self._take_launch_step(answer, fds)
+            return
+        _close_all(fds)
+
+    def _take_launch_step(self, answer: Answer, fds: list[int]) -> None:
+        """`started` and `ready` come from two processes, so in either order."""
+        if answer.op == "started" and len(fds) == 1 and self._pidfd < 0:
+            self._pid, self._pidfd = answer.pid, fds[0]
+            self._loop.add_reader(self._pidfd, self._guest_ended)
+        elif answer.op == "ready" and self._first_sockets is None:
+            self._first_sockets = fds
+        elif answer.op == "failed":
+            _close_all(fds)
+            self._launch.set_exception(boot_failed(answer.step, answer.reason))
+            self.kill()
+            return
+        else:
+            _close_all(fds)
+        if self._pidfd >= 0 and self._first_sockets is not None:
+            self._launch.set_result(None)
+
+    def _lost(self) -> None:
+        """The conversation is over: the guest has ended, or sent what it must not."""
+        self.kill()
+        self._close_socket()
+
+    def _guest_ended(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        self._close_socket()
+
+    def _close_socket(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
+            self._sock.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_stopped())
+        self._waiting.clear()
+        _close_all(self._first_sockets or [])
+        self._first_sockets = []
+        if not self._launch.done():
+            self._launch.set_exception(boot_failed("start", "the process ended"))
+        if self._pidfd < 0 and not self.ended.done():
+            self.ended.set_result(None)
+
+
+def _look_at_exception(future: asyncio.Future[None]) -> None:
+    """Keep asyncio from reporting a failure that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
+
+
+def boot_failed(step: str, reason: str) -> Unavailable:
+    """The error for a VM that did not start; `reason` is a system call's own words."""
+    return Unavailable(
+        "vm_boot_failed",
+        f"the VM did not start: could not {step} ({reason})",
+        "run `hatchway doctor`: it says what this machine lacks and how to fix it",
+    )
+
+
+def _stopped() -> Unavailable:
+    return Unavailable("vm_stopped", "the VM has stopped", "try again: the VM starts on its next use")
+
+
+def _close_all(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)

@@ -1,0 +1,183 @@
+"""The server's side of the sandbox: starts the zygote and has it launch guests.
+
+The zygote is started with posix_spawn and an empty environment, never by forking the server: a guest's memory
+starts as a copy of the zygote's, and nothing of the server may be in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import hatchway
+from hatchway.errors import Unavailable
+from hatchway.options import Limits
+from hatchway.vm.sandbox import id_ranges, wire
+from hatchway.vm.sandbox.cgroups import GuestGroup
+from hatchway.vm.sandbox.channel import Channel
+
+START_SECONDS = 10.0
+"""How long the zygote or a guest may take to start. They take milliseconds: this is for a machine that is stuck."""
+
+LAUNCHES_AT_ONCE = 8
+"""More at once would not be faster, and each would seem slow."""
+
+_PROGRAM = "import sys; sys.path.append({path!r}); from hatchway.vm.sandbox.zygote import main; main({fd})"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What a guest is made of."""
+
+    folder: Path
+    """The VM's own folder, made by `disk.prepare`."""
+    slot: int | None
+    """Which id range guest root has, or None: the server is no root and maps its own user."""
+    skeleton: Path
+    usr_layers: Sequence[Path]
+    """Layers of the guest's /usr, the top one first; the last is the host's /usr."""
+    limits: Limits
+    group: GuestGroup
+
+
+class Zygote:
+    """A running zygote."""
+
+    def __init__(self, control: socket.socket, pid: int, pidfd: int) -> None:
+        self._control = control
+        self._sending = asyncio.Lock()
+        self._launching = asyncio.Semaphore(LAUNCHES_AT_ONCE)
+        self._pid = pid
+        self._pidfd = pidfd
+
+    @property
+    def pid(self) -> int:
+        """Its host pid."""
+        return self._pid
+
+    @classmethod
+    async def start(cls) -> Zygote:
+        """Start one and wait until it is ready.
+
+        Raises:
+            Unavailable: `isolation_unavailable`, when it does not start.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Number 3 in the new process, whatever it is here; everything else is close-on-exec.
+        source = str(Path(hatchway.__file__).parent.parent)
+        program = _PROGRAM.format(path=source, fd=3)
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            pid = os.posix_spawn(  # noqa: ASYNC221 - it takes a millisecond, once
+                sys.executable,
+                [sys.executable, "-I", "-S", "-B", "-c", program],
+                {"LANG": "C.UTF-8"},
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, null, 0),
+                    (os.POSIX_SPAWN_DUP2, null, 1),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
+                ],
+            )
+        finally:
+            os.close(null)
+            theirs.close()
+        ours.setblocking(False)
+        zygote = cls(ours, pid, os.pidfd_open(pid))
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                ready = await asyncio.get_running_loop().sock_recv(ours, 1024)
+        except (OSError, TimeoutError):
+            ready = b""
+        if not ready:
+            await zygote.close()
+            raise Unavailable(
+                "isolation_unavailable", "the process that starts VMs did not start", "run `hatchway doctor`"
+            )
+        return zygote
+
+    async def launch(
+        self, request: LaunchRequest, on_exited: Callable[[int, int], None]
+    ) -> tuple[Channel, list[int]]:
+        """Start a guest and wait until it is ready.
+
+        Returns:
+            The channel to it, and its first unconnected sockets, owned by the caller.
+
+        Raises:
+            Unavailable: `vm_boot_failed`.
+        """
+        async with self._launching:
+            return await self._launch(request, on_exited)
+
+    async def _launch(
+        self, request: LaunchRequest, on_exited: Callable[[int, int], None]
+    ) -> tuple[Channel, list[int]]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        channel = Channel(ours, on_exited)
+        limits = request.limits
+        message = wire.encode(
+            {
+                "op": "launch",
+                "folder": str(request.folder),
+                "first_uid": None if request.slot is None else id_ranges.first_uid(request.slot),
+                "cgroup_procs": request.group.procs_files,
+                "rlimits": {
+                    "processes": limits.processes,
+                    "file_bytes": limits.file_bytes,
+                    "open_files": limits.open_files,
+                    "core_bytes": 0,
+                    "locked_bytes": 8 * 1024 * 1024,
+                },
+                "skeleton": str(request.skeleton),
+                "usr_layers": [str(layer) for layer in request.usr_layers],
+                "tmp_bytes": limits.tmp_bytes,
+                "host_name": "vm",
+            }
+        )
+        try:
+            with theirs:
+                await self._send(message, theirs)
+            async with asyncio.timeout(START_SECONDS):
+                sockets = await channel.launched()
+        except BaseException as error:
+            channel.kill()
+            # Cancelled or not, nothing of a guest that was never handed out is left behind.
+            await asyncio.shield(channel.wait_ended())
+            if isinstance(error, (OSError, TimeoutError)):
+                raise Unavailable("vm_boot_failed", "the VM did not start", "run `hatchway doctor`") from None
+            raise
+        return channel, sockets
+
+    async def _send(self, message: bytes, guest_end: socket.socket) -> None:
+        """Send a request; waits while the zygote's queue is full (net.unix.max_dgram_qlen messages)."""
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            while True:
+                try:
+                    socket.send_fds(self._control, [message], [guest_end.fileno()])
+                    return
+                except BlockingIOError:
+                    writable = asyncio.Event()
+                    loop.add_writer(self._control, writable.set)
+                    try:
+                        await writable.wait()
+                    finally:
+                        loop.remove_writer(self._control)
+
+    async def close(self) -> None:
+        """End the zygote and wait until it has gone. Guests end when their own channels close."""
+        self._control.close()
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(self._pidfd, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            os.waitpid(self._pid, 0)  # noqa: ASYNC222 - its pidfd says that it has ended

@@ -1,0 +1,295 @@
+"""PID 1 of a guest: builds its root, gives up every privilege it does not need, then serves the server's requests.
+
+It speaks with the server over one SOCK_SEQPACKET socket (`wire`). Requests carry an `id`, and each has exactly
+one answer with that `id`: `done`, or `error` with an errno. An `exited` message follows the end of every
+process it started.
+
+- `spawn`: start a program; its stdout and stderr (and stdin) come back as the other ends of pipes made inside, so that
+  they belong to the guest's own ids and /dev/stdout can be opened.
+- `signal`: to a process started here, or to its whole process group.
+- `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
+  namespace it was made in).
+- the file requests of `guest_files`.
+
+When the server goes, the socket closes, this process ends, and the kernel ends everything else in its pid namespace.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+from collections.abc import Iterator
+from typing import NoReturn
+
+from hatchway.vm.sandbox import capabilities, guest_files, root_fs, syscalls, wire
+from hatchway.vm.sandbox.wire import Message
+
+HOME = "/home/user"
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MAX_SOCKETS_PER_REQUEST = 16
+
+_ABOVE_EVERY_FD = 1 << 30  # above the kernel's fs.nr_open; closerange is one call, however long the range
+
+_DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+def run(
+    channel: socket.socket,
+    launcher: socket.socket,
+    request: Message,
+    seccomp_filter: bytes,
+    last_capability: int,
+) -> NoReturn:
+    """Become the guest's PID 1. Runs in the process just cloned; never returns.
+
+    Args:
+        channel: the socket to the server.
+        launcher: the socket to the launcher, which says go once the id maps are written.
+        request: the launch request.
+        seccomp_filter: the filter to install.
+        last_capability: the highest capability number of this kernel.
+    """
+    step = "wait for the id maps"
+    try:
+        go, trees = wire.receive(launcher)
+        if not go:
+            os._exit(1)  # the launcher failed, and said so
+        launcher.close()
+        close_fds_except(0, 1, 2, channel.fileno(), *trees)
+        step = "become guest root"
+        if request["first_uid"] is not None:
+            os.setgroups([])
+            os.setresgid(0, 0, 0)
+            os.setresuid(0, 0, 0)
+        # Before the guest can run anything: nothing inside may read this process's memory or fds.
+        syscalls.set_dumpable(False)
+        _silence_standard_streams()
+        step = "copy the lower layers' mounts"
+        if not trees:
+            trees = [syscalls.open_tree(path) for path in (request["skeleton"], *request["usr_layers"])]
+        step = "attach the lower layers"
+        lower = root_fs.attach_lower_layers(trees)
+        step = "mount the root"
+        root_fs.mount_root(lower[0], lower[1:])
+        os.chdir(root_fs.ROOT)
+        step = "mount /proc, /dev and /tmp"
+        root_fs.mount_kernel_file_systems(request["tmp_bytes"])
+        step = "leave the host's root"
+        syscalls.pivot_root_here()
+        step = "bring up the network"
+        syscalls.bring_up_loopback()
+        syscalls.set_host_name(request["host_name"])
+        os.chdir(HOME)
+        step = "give up privileges"
+        syscalls.set_no_new_privileges()
+        capabilities.keep_only(capabilities.KEPT, last_capability)
+        syscalls.install_seccomp_filter(seccomp_filter)
+        syscalls.set_dumpable(False)  # a change of credentials sets it anew (prctl(2))
+        syscalls.overwrite_command_line("hatchway-init")
+        syscalls.set_process_name("hatchway-init")
+        step = "make the first sockets"
+        first = [_make_socket(socket.AF_INET), _make_socket(socket.AF_INET)]
+        socket.send_fds(channel, [wire.encode({"op": "ready"})], [each.fileno() for each in first])
+        for each in first:
+            each.close()
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        channel.send(wire.encode({"op": "failed", "step": step, "errno": number, "reason": str(error)}))
+        os._exit(1)
+    try:
+        GuestInit(channel).serve()
+    finally:
+        os._exit(1)
+
+
+def _silence_standard_streams() -> None:
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd, inheritable=True)
+    os.close(null)
+
+
+def _make_socket(family: int) -> socket.socket:
+    return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, socket.IPPROTO_TCP)
+
+
+class GuestInit:
+    """The serving part of PID 1."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._children: set[int] = set()
+        self._files = guest_files.FileRequests()
+        self._operations = {
+            "spawn": self._spawn,
+            "signal": self._signal,
+            "sockets": self._sockets,
+            **self._files.operations,
+        }
+
+    def serve(self) -> None:
+        """Answer requests and reap processes until the server goes."""
+        wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        for ready in wait_readable(self._channel.fileno(), wakeup_read):
+            if ready == wakeup_read:
+                drain(wakeup_read)
+                self._reap()
+            elif not self._answer_one():
+                break
+        self._files.discard_all()
+
+    def _answer_one(self) -> bool:
+        data, fds = wire.receive(self._channel)
+        if not data:
+            return False
+        for fd in fds:
+            os.close(fd)  # no request carries any
+        request = wire.decode(data)
+        reply: Message = {"op": "done", "id": request["id"]}
+        reply_fds: list[int] = []
+        try:
+            reply |= self._operations[request["op"]](request, reply_fds)
+        except OSError as error:
+            reply = {
+                "op": "error",
+                "id": request["id"],
+                "errno": error.errno or errno.EIO,
+                "what": _what(error),
+            }
+        except (ValueError, KeyError, TypeError):
+            reply = {"op": "error", "id": request["id"], "errno": errno.EINVAL, "what": ""}
+        socket.send_fds(self._channel, [wire.encode(reply)], reply_fds)
+        for fd in reply_fds:
+            os.close(fd)
+        return True
+
+    def _reap(self) -> None:
+        """Collect every dead process, the orphans too; tell the server of those it started."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._children:
+                self._children.discard(pid)
+                self._channel.send(wire.encode({"op": "exited", "pid": pid, "status": status}))
+
+    def _spawn(self, request: Message, reply_fds: list[int]) -> Message:
+        arguments = [os.fsencode(argument) for argument in request["argv"]]
+        environment = {os.fsencode(name): os.fsencode(value) for name, value in request["env"].items()}
+        _enter(request["cwd"] or HOME)
+        try:
+            program = _find_program(arguments[0], environment.get(b"PATH", DEFAULT_PATH.encode()))
+            stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC) if request["stdin"] else (0, -1)
+            stdout_read, stdout_write = os.pipe2(os.O_CLOEXEC)
+            stderr_read, stderr_write = os.pipe2(os.O_CLOEXEC)
+            reply_fds += [stdout_read, stderr_read]
+            if stdin_write >= 0:
+                reply_fds.append(stdin_write)
+            try:
+                pid = os.posix_spawn(
+                    program,
+                    arguments,
+                    environment,
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, stdin_read, 0),
+                        (os.POSIX_SPAWN_DUP2, stdout_write, 1),
+                        (os.POSIX_SPAWN_DUP2, stderr_write, 2),
+                    ],
+                    setsid=True,
+                    setsigmask=[],
+                    setsigdef=_DEFAULT_SIGNALS,
+                )
+            except OSError as error:
+                for fd in reply_fds:
+                    os.close(fd)
+                reply_fds.clear()
+                raise OSError(error.errno, "command") from None
+            finally:
+                os.close(stdout_write)
+                os.close(stderr_write)
+                if stdin_write >= 0:
+                    os.close(stdin_read)
+        finally:
+            os.chdir("/")
+        self._children.add(pid)
+        return {"pid": pid}
+
+    def _signal(self, request: Message, _reply_fds: list[int]) -> Message:
+        pid = int(request["pid"])
+        if pid not in self._children:
+            raise OSError(errno.ESRCH, "process")
+        if request["group"]:
+            # Every process started here leads a group of its own (setsid), and stays in it unless it leaves.
+            os.killpg(pid, int(request["signal"]))
+        else:
+            os.kill(pid, int(request["signal"]))
+        return {}
+
+    def _sockets(self, request: Message, reply_fds: list[int]) -> Message:
+        family = {4: socket.AF_INET, 6: socket.AF_INET6}[request["family"]]
+        count = min(int(request["count"]), MAX_SOCKETS_PER_REQUEST)
+        reply_fds.extend(_make_socket(family).detach() for _ in range(count))
+        return {}
+
+
+def _what(error: OSError) -> str:
+    """Which part of a request failed: the short word that this module puts in its own errors."""
+    return error.strerror if error.strerror in {"command", "cwd", "process", "kind"} else ""
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(os.fsencode(folder))
+    except OSError as error:
+        raise OSError(error.errno, "cwd") from None
+
+
+def _find_program(name: bytes, path: bytes) -> bytes:
+    """The program that `name` means to a shell with this PATH (execvp(3)), in the current directory."""
+    if b"/" in name:
+        return name
+    found = errno.ENOENT
+    for folder in path.split(b":"):
+        candidate = (folder or b".") + b"/" + name
+        if os.path.isfile(candidate):
+            if os.access(candidate, os.X_OK):
+                return candidate
+            found = errno.EACCES
+    raise OSError(found, "command")
+
+
+def close_fds_except(*kept: int) -> None:
+    """Close every other fd (close_range(2)): one left open would be a way from a guest to whatever it refers to."""
+    low = 0
+    for fd in sorted(kept):
+        if low < fd:  # CPython turns an empty range from 0 into one that has no end
+            os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, _ABOVE_EVERY_FD)
+
+
+def wait_readable(*fds: int) -> Iterator[int]:
+    """Yield each of `fds` when it can be read or has been closed, for ever."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    while True:
+        for fd, _events in poll.poll():
+            yield fd
+
+
+def drain(fd: int) -> None:
+    """Empty a non-blocking pipe."""
+    try:
+        while len(os.read(fd, 512)) == 512:
+            pass
+    except BlockingIOError:
+        pass

@@ -1,0 +1,70 @@
+"""The mounts of a guest, in order: built by guest init inside its own mount namespace, from the VM's folder.
+
+The guest's root is an overlay of the made-up skeleton under the VM's own upper layer; its `/usr` is a second
+overlay of the host's `/usr` (and the layers of provided software) under a second upper layer, because an
+overlay does not show the mounts beneath its lower layer. All overlay options are relative paths:
+/proc/self/mountinfo shows them to the guest, and a host path would tell it where it lives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from hatchway.vm.sandbox import syscalls
+from hatchway.vm.sandbox.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_REC
+
+UPPER, WORK, USR_UPPER, USR_WORK, LOWER, ROOT = "upper", "work", "usr-upper", "usr-work", "lower", "root"
+FOLDERS = (UPPER, WORK, USR_UPPER, USR_WORK, LOWER, ROOT)
+"""The folders of a VM's disk, relative to it; the last two are mount points and stay empty on disk."""
+
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def attach_lower_layers(trees: Sequence[int]) -> list[str]:
+    """Attach detached mounts in the VM's folder (the current directory); their paths, relative to it."""
+    syscalls.mount("none", "/", None, MS_REC | MS_PRIVATE)
+    paths = []
+    for index, tree in enumerate(trees):
+        path = f"{LOWER}/{index}"
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        syscalls.move_mount(tree, path)
+        os.close(tree)
+        paths.append(path)
+    return paths
+
+
+def mount_root(skeleton: str, usr_layers: Sequence[str]) -> None:
+    """Mount the two overlays on `root`. Paths are relative to the VM's folder, the current directory."""
+    _mount_overlay(ROOT, [skeleton], UPPER, WORK)
+    _mount_overlay(f"{ROOT}/usr", usr_layers, USR_UPPER, USR_WORK)
+
+
+def _mount_overlay(target: str, lower: Sequence[str], upper: str, work: str) -> None:
+    # userxattr: in a user namespace overlayfs may not write trusted.* attributes.
+    options = f"lowerdir={':'.join(lower)},upperdir={upper},workdir={work},userxattr"
+    syscalls.mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options)
+
+
+def mount_kernel_file_systems(tmp_bytes: int) -> None:
+    """Mount /proc, /dev, /tmp and /run. The current directory is the guest's root, the host's root is still `/`."""
+    syscalls.mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    syscalls.mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k,nr_inodes=256")
+    for name in DEVICES:
+        os.close(os.open(f"dev/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
+        syscalls.mount(f"/dev/{name}", f"dev/{name}", None, MS_BIND)
+    os.mkdir("dev/pts")
+    os.mkdir("dev/shm")
+    syscalls.mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    for link, target in (
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ):
+        os.symlink(target, f"dev/{link}")
+    size = f"size={tmp_bytes}"
+    syscalls.mount("tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,{size}")
+    syscalls.mount("tmpfs", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,{size}")
+    syscalls.mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=755,{size}")

@@ -1,0 +1,171 @@
+"""The sandbox of one server: everything that is made once (zygote, skeleton, cgroups), and guests from it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hatchway.errors import Unavailable
+from hatchway.options import Limits
+from hatchway.vm.sandbox import disk, id_ranges
+from hatchway.vm.sandbox.cgroups import Cgroups, GuestGroup
+from hatchway.vm.sandbox.channel import Channel
+from hatchway.vm.sandbox.client import LaunchRequest, Zygote
+from hatchway.vm.sandbox.skeleton import build_skeleton
+
+HOST_USR = Path("/usr")
+PROBE = "probe"
+_GROUP_REMOVAL_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest that has just started."""
+
+    channel: Channel
+    sockets: list[int]
+    """Unconnected TCP sockets of its network namespace, made before any guest process ran; owned by the caller."""
+    group: GuestGroup
+
+
+class Sandbox:
+    """Makes guests under one data folder. Start it with `Sandbox.start`."""
+
+    def __init__(self, vms: Path, skeleton: Path, zygote: Zygote, cgroups: Cgroups) -> None:
+        self._vms = vms
+        self._skeleton = skeleton
+        self._zygote = zygote
+        self._cgroups = cgroups
+        self._is_root = os.geteuid() == 0
+        self._removing: set[asyncio.Task[None]] = set()
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """Which cgroup controllers hold for guests: of `memory`, `pids` and `cpu`."""
+        return self._cgroups.controllers
+
+    @property
+    def zygote_pid(self) -> int:
+        """The host pid of the zygote, the parent of every guest init."""
+        return self._zygote.pid
+
+    @classmethod
+    async def start(cls, data_dir: Path) -> Sandbox:
+        """Start the zygote, and prove with a first guest that this machine isolates.
+
+        Args:
+            data_dir: where VMs' folders and the skeleton are kept; exists and is this user's own.
+
+        Raises:
+            Unavailable: `isolation_unavailable`: the machine cannot isolate VMs, and why. There is no lesser mode.
+        """
+        vms = data_dir / "vms"
+        vms.mkdir(mode=0o700, exist_ok=True)
+        skeleton = build_skeleton(data_dir / "layers")
+        sandbox = cls(vms, skeleton, await Zygote.start(), Cgroups.detect())
+        try:
+            await sandbox._prove_isolation()
+        except BaseException:
+            await sandbox.close()
+            raise
+        return sandbox
+
+    async def boot(
+        self,
+        name: str,
+        slot: int,
+        limits: Limits,
+        layers: Sequence[Path],
+        on_exited: Callable[[int, int], None],
+    ) -> Guest:
+        """Start the guest of the VM `name`, whose folder is made if it is not there.
+
+        Args:
+            name: the VM's id.
+            slot: which id range is the VM's, under a root server.
+            limits: what it may use.
+            layers: provided software, each laid out as /usr.
+            on_exited: called with (pid, wait status) for every process started in it that ends.
+
+        Raises:
+            Unavailable: `vm_boot_failed`; `disk_full`.
+        """
+        folder = self._vms / name
+        try:
+            disk.prepare(folder, id_ranges.first_uid(slot) if self._is_root else None)
+            group = self._cgroups.create(name, limits)
+        except OSError as error:
+            raise Unavailable(
+                "vm_boot_failed", f"the VM's folder could not be made ({os.strerror(error.errno or 0)})"
+            ) from None
+        request = LaunchRequest(
+            folder=folder,
+            slot=slot if self._is_root else None,
+            skeleton=self._skeleton,
+            usr_layers=[*layers, HOST_USR],
+            limits=limits,
+            group=group,
+        )
+        try:
+            channel, sockets = await self._zygote.launch(request, on_exited)
+        except BaseException:
+            self._remove_group_soon(group)
+            raise
+        channel.ended.add_done_callback(lambda _: self._remove_group_soon(group))
+        if self._is_root:
+            refuse_host_root(channel)
+        return Guest(channel, sockets, group)
+
+    async def remove(self, name: str) -> None:
+        """Remove the folder of a VM that does not run."""
+        await asyncio.to_thread(disk.remove, self._vms / name)
+
+    async def close(self) -> None:
+        """End the zygote. Every guest must have ended before."""
+        await self._zygote.close()
+        while self._removing:
+            await asyncio.gather(*self._removing, return_exceptions=True)
+        self._cgroups.close()
+
+    async def _prove_isolation(self) -> None:
+        await self.remove(PROBE)
+        try:
+            guest = await self.boot(PROBE, id_ranges.PROBE_SLOT, Limits(), [], lambda _pid, _status: None)
+        except Unavailable as error:
+            raise Unavailable(
+                "isolation_unavailable", f"this machine cannot isolate VMs: {error.message}", error.hint
+            ) from None
+        for fd in guest.sockets:
+            os.close(fd)
+        guest.channel.kill()
+        await guest.channel.wait_ended()
+        await self.remove(PROBE)
+
+    def _remove_group_soon(self, group: GuestGroup) -> None:
+        """Remove a VM's groups; the last process may still be on its way out of them."""
+
+        async def remove() -> None:
+            for attempt in range(_GROUP_REMOVAL_ATTEMPTS):
+                if group.remove():
+                    return
+                await asyncio.sleep(min(0.001 * 2**attempt, 0.1))
+
+        task = asyncio.get_running_loop().create_task(remove())
+        self._removing.add(task)
+        task.add_done_callback(self._removing.discard)
+
+
+def refuse_host_root(channel: Channel) -> None:
+    """End a guest whose root is the host's root: it could write to /proc/sys and leave (user_namespaces(7)).
+
+    Raises:
+        Unavailable: `isolation_unavailable`.
+    """
+    with open(f"/proc/{channel.pid}/status", "rb") as status:
+        uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
+    if b"0" in uids:
+        channel.kill()
+        raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")

@@ -1,0 +1,160 @@
+"""The zygote: a small process with one thread that forks every guest, so that a guest starts as a copy of warm memory.
+
+The server starts it once and sends `launch` requests over a SOCK_SEQPACKET socket, each with one end of the new guest's
+own socket. The zygote forks; the child (the *launcher*) is still an ordinary process of the host. It enters the VM's
+cgroups, then clones guest init into new namespaces, writes its id maps, hands it the idmapped lower layers, and ends.
+Guest init, by then PID 1 of its own world, becomes the zygote's child (a subreaper) and speaks to the server directly.
+
+Everything ends with the server: the zygote and each guest init end when their socket closes.
+
+Imports here are what every guest's memory starts with, and all it will ever need: see the package's docstring.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from typing import NoReturn
+
+from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, rlimits, seccomp, syscalls, wire
+from hatchway.vm.sandbox.syscalls import (
+    MOUNT_ATTR_IDMAP,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+)
+
+
+def main(control_fd: int) -> NoReturn:
+    """Serve launch requests on the socket `control_fd` until its other end closes."""
+    os.setsid()
+    os.umask(0o022)
+    guest_init.close_fds_except(0, 1, 2, control_fd)
+    control = socket.socket(fileno=control_fd)
+    control.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(
+        signal.SIGCHLD, lambda _number, _frame: None
+    )  # only so that recvmsg is interrupted: see _reap
+    syscalls.become_subreaper()
+    syscalls.overwrite_command_line("hatchway-zygote")
+    syscalls.set_process_name("hatchway-zygote")
+    seccomp_filter = seccomp.build_filter()
+    last_capability = capabilities.last_capability()
+    # What is alive now lives in every guest: keep the collector from writing to those pages.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+    control.send(wire.encode({"op": "ready"}))
+    for ready in guest_init.wait_readable(control.fileno(), wakeup_read):
+        if ready == wakeup_read:
+            guest_init.drain(wakeup_read)
+            _reap()
+            continue
+        data, fds = wire.receive(control)
+        if not data:
+            os._exit(0)
+        request = wire.decode(data)
+        if os.fork() == 0:
+            signal.set_wakeup_fd(-1)
+            for fd in (control.detach(), wakeup_read, wakeup_write):
+                os.close(fd)
+            channel = socket.socket(fileno=fds[0])
+            _launch(channel, request, seccomp_filter, last_capability)
+        for fd in fds:
+            os.close(fd)
+    os._exit(0)
+
+
+def _reap() -> None:
+    """Collect launchers and dead guest inits. The server learns of a guest's end by its pidfd."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _launch(
+    channel: socket.socket, request: wire.Message, seccomp_filter: bytes, last_capability: int
+) -> NoReturn:
+    """The launcher: make one guest and end. What goes wrong is told on `channel`, with the step it happened in."""
+    step = "enter the cgroups"
+    try:
+        for path in request["cgroup_procs"]:
+            _write(path, "0")
+        step = "set resource limits"
+        rlimits.apply(request["rlimits"])
+        step = "enter the VM's folder"
+        os.chdir(request["folder"])
+        step = "make namespaces"
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = syscalls.clone_into_namespaces(syscalls.ALL_NAMESPACES)
+        if pid == 0:
+            ours.close()
+            guest_init.run(channel, theirs, request, seccomp_filter, last_capability)
+        theirs.close()
+        pidfd = os.pidfd_open(pid)
+        step = "write the id maps"
+        first_uid = request["first_uid"]
+        _write_id_maps(pid, first_uid)
+        trees: list[int] = []
+        if first_uid is not None:
+            step = "make idmapped mounts of the lower layers"
+            trees = _idmapped_trees(pid, [request["skeleton"], *request["usr_layers"]])
+        step = "hand over to guest init"
+        socket.send_fds(channel, [wire.encode({"op": "started", "pid": pid})], [pidfd])
+        socket.send_fds(ours, [b"go"], trees)
+    except (OSError, ValueError) as error:
+        report_failure(channel, step, error)
+        os._exit(1)
+    os._exit(0)
+
+
+def report_failure(channel: socket.socket, step: str, error: Exception) -> None:
+    """Tell the server that a launch failed in `step`."""
+    number = error.errno if isinstance(error, OSError) else None
+    try:
+        channel.send(wire.encode({"op": "failed", "step": step, "errno": number, "reason": str(error)}))
+    except OSError:
+        pass  # the server is gone, and with it everybody who would want to know
+
+
+def _write_id_maps(pid: int, first_uid: int | None) -> None:
+    """Map guest ids: a range of the VM's own for a root server, else guest root to the server's own user.
+
+    The range starts far above 0, so that guest root is never host root (user_namespaces(7)).
+    """
+    if first_uid is None:
+        _write(f"/proc/{pid}/setgroups", "deny")
+        uid_map, gid_map = f"0 {os.geteuid()} 1", f"0 {os.getegid()} 1"
+    else:
+        uid_map = gid_map = f"0 {first_uid} {id_ranges.UID_RANGE}"
+    _write(f"/proc/{pid}/uid_map", uid_map)
+    _write(f"/proc/{pid}/gid_map", gid_map)
+
+
+def _idmapped_trees(pid: int, paths: Sequence[str]) -> list[int]:
+    """Detached, read-only mounts of `paths` whose files appear to belong to the guest's own ids."""
+    user_namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    trees = []
+    for path in paths:
+        tree = syscalls.open_tree(path)
+        attributes = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID
+        syscalls.set_mount_attributes(tree, attributes, user_namespace)
+        trees.append(tree)
+    os.close(user_namespace)
+    return trees
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
