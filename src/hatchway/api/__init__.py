@@ -1,11 +1,19 @@
 """The control plane: JSON over HTTP for VMs, files, processes and previews.
 
-An ASGI app; the gateway stands before it.
+An ASGI app; the gateway stands before it, and has asked `access` by the time a request arrives here.
 
-- `app`: the Starlette app and its one error handler: every refusal is `{code, message, hint}`.
+- `app`: the Starlette app: routes, and what is answered where no route is.
+- `services`: the operations of the system behind the API, as a Protocol; the server implements it.
+- `operation`: what the table of operations says of each: path, bodies, answers, errors.
+- `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
+- `endpoint`: runs one operation; its one error handler makes every refusal `{code, message, hint}`.
+- `vms`, `files`, `processes`, `execution`, `previews`, `about`: the operations, one module per noun.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused.
-- `routes`: one table of all operations; the OpenAPI document is made from it, so it cannot drift.
-- `vms`, `files`, `processes`, `previews`: the operations, one module per noun.
+- `targets`: what a path names: a VM, a process.
+- `problems`: refusals as answers, and what the log says of the unforeseen.
+- `bodies`: reading a JSON body within its limits, writing one.
+- `query`, `paths`, `commands`: the validation of what a request names. Pure.
+- `disconnect`: ends work whose client has gone.
 - `access`: who may call at all: Host, cross-site and token checks. Pure; asked by the gateway's backend.
 - `openapi`: the document. Pure.
 """

@@ -1,0 +1,69 @@
+"""The validation of what is to be run in a VM, beyond what the schemas say. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+
+from hatchway.api import schemas
+from hatchway.api.paths import validate_path
+from hatchway.errors import InvalidRequest
+from hatchway.vm.records import ExecRequest, SpawnRequest
+
+
+def exec_request(body: schemas.Exec) -> ExecRequest:
+    """The command to run.
+
+    Raises:
+        InvalidRequest: `invalid_command`, `invalid_env`, `invalid_path` (of `cwd`), `invalid_stdin`.
+    """
+    words = [body.command] if isinstance(body.command, str) else body.command
+    _check_words(words)
+    return ExecRequest(body.command, _env(body.env), _cwd(body.cwd), _stdin(body), body.timeout)
+
+
+def spawn_request(body: schemas.Spawn) -> SpawnRequest:
+    """The program to start.
+
+    Raises:
+        InvalidRequest: `invalid_command`, `invalid_env`, `invalid_path` (of `cwd`).
+    """
+    _check_words([body.command, *body.args])
+    return SpawnRequest(body.command, body.args, _env(body.env), _cwd(body.cwd))
+
+
+def _check_words(words: list[str]) -> None:
+    if not words or not words[0]:
+        raise InvalidRequest("invalid_command", "a command must not be empty")
+    if any("\0" in word for word in words):
+        raise InvalidRequest("invalid_command", "a command and its arguments must not contain NUL")
+
+
+def _env(env: dict[str, str]) -> dict[str, str]:
+    # The messages name no variable and no value: both may be secrets.
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name:
+            raise InvalidRequest(
+                "invalid_env", "the name of an environment variable must not be empty or contain `=` or NUL"
+            )
+        if "\0" in value:
+            raise InvalidRequest("invalid_env", "an environment variable must not contain NUL")
+    return env
+
+
+def _cwd(cwd: str | None) -> str | None:
+    return None if cwd is None else os.fsdecode(validate_path(cwd.encode()))
+
+
+def _stdin(body: schemas.Exec) -> bytes | None:
+    if body.stdin_base64 is None:
+        return None if body.stdin is None else body.stdin.encode()
+    if body.stdin is not None:
+        raise InvalidRequest("invalid_stdin", "give `stdin` or `stdin_base64`, not both")
+    try:
+        return base64.b64decode(body.stdin_base64, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(
+            "invalid_stdin", "`stdin_base64` is not valid base64 (RFC 4648 section 4)"
+        ) from None

@@ -1,0 +1,88 @@
+"""What the table of operations says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from hatchway.api.services import Services
+
+Handler = Callable[[Services, Request], Awaitable[ASGIApp]]
+"""Does the operation; returns the answer, which is an ASGI app. Raises `HatchwayError`s.
+
+`request.state.query` holds the query parameters that the operation knows, as bytes by name.
+"""
+
+JSON = "application/json"
+BYTES = "application/octet-stream"
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """One way in which an operation answers."""
+
+    status: int
+    description: str
+    bodies: Mapping[str, Any]
+    """The type of the body by media type: a msgspec Struct, a union of them, or `bytes`. Empty: no body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the table."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    successes: tuple[Success, ...]
+    body: type | None = None
+    """The JSON body's Struct; `bytes` for a raw body; None for no body."""
+    query: tuple[Parameter, ...] = ()
+    errors: tuple[tuple[int, str], ...] = ()
+    """Status and code of refusals of its own; those that come with a body or a VM in the path are implied."""
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        """The query parameters that it knows."""
+        return frozenset(parameter.name for parameter in self.query)
+
+    @property
+    def all_errors(self) -> tuple[tuple[int, str], ...]:
+        """Status and code of all foreseen refusals, those included that every operation shares."""
+        errors = set(self.errors) | {
+            (400, "invalid_query"),
+            (401, "unauthorized"),
+            (403, "cross_site"),
+            (403, "unknown_host"),
+            (500, "internal_error"),
+            (503, "storage_failed"),
+        }
+        if self.body is not None and self.body is not bytes:
+            errors |= {
+                (400, "invalid_json"),
+                (400, "invalid_request"),
+                (413, "body_too_large"),
+                (415, "unsupported_media_type"),
+            }
+        if "{vm_id}" in self.path:
+            errors |= {(404, "vm_not_found")}
+        if "{pid}" in self.path:
+            errors |= {(404, "process_not_found")}
+        return tuple(sorted(errors))

@@ -1,0 +1,58 @@
+"""Operations on previews."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hatchway.api import schemas
+from hatchway.api.bodies import read_json, write_json
+from hatchway.api.operation import JSON, Operation, Success
+from hatchway.api.services import Services
+from hatchway.api.targets import vm_id
+from hatchway.errors import InvalidRequest
+from hatchway.preview.grant import validate_port
+
+
+async def create(services: Services, request: Request) -> Response:
+    """Mint a preview."""
+    vm = vm_id(request)
+    body = await read_json(request, schemas.CreatePreview)
+    port = validate_port(body.port)
+    seconds = body.expires_in_seconds
+    # The greatest value depends on the kind of VM, so the services check that.
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1):
+        raise InvalidRequest(
+            "invalid_expiry", "expires_in_seconds must be a whole number of seconds, at least 1"
+        )
+    return write_json(schemas.Preview.of(await services.create_preview(vm, port, seconds)), 201)
+
+
+async def expire(services: Services, request: Request) -> Response:
+    """Revoke a preview."""
+    vm = vm_id(request)
+    body = await read_json(request, schemas.ExpirePreview)
+    return write_json(schemas.Expired(await services.expire_preview(vm, body.token)))
+
+
+OPERATIONS = (
+    Operation(
+        "createPreview",
+        "POST",
+        "/api/vms/{vm_id}/previews",
+        "Let whoever holds a token reach one port of a VM for a while",
+        create,
+        (Success(201, "The preview", {JSON: schemas.Preview}),),
+        body=schemas.CreatePreview,
+        errors=((400, "invalid_expiry"), (400, "invalid_port"), (503, "storage_full")),
+    ),
+    Operation(
+        "expirePreview",
+        "POST",
+        "/api/vms/{vm_id}/previews/expire",
+        "Revoke a preview at once; may be done again",
+        expire,
+        (Success(200, "It does not hold any more", {JSON: schemas.Expired}),),
+        body=schemas.ExpirePreview,
+    ),
+)

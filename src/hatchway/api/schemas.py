@@ -1,0 +1,232 @@
+"""The bodies of requests and answers. Unknown fields of requests are refused, so a typing error never goes unnoticed.
+
+A field typed `Any` is checked by the module that knows its rule and names its limits; its schema says the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hatchway.errors import HatchwayError
+from hatchway.vm.records import PreviewInfo, ProcessInfo, ProcessState, StreamName, VmInfo, VmState
+
+MAX_TIMEOUT_SECONDS = 604_800
+"""The longest time-out of a command: a week."""
+
+
+def timestamp(seconds: float) -> datetime:
+    """Seconds since the epoch as an aware time; printed as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """A request's body."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer's body."""
+
+
+class Problem(Answer, frozen=True):
+    """Every refusal."""
+
+    code: Annotated[str, Meta(description="Stable, for programs.", pattern="^[a-z0-9_]+$")]
+    message: Annotated[str, Meta(description="What happened, for people.")]
+    hint: Annotated[str, Meta(description="What to do next; may be empty.")]
+
+    @classmethod
+    def of(cls, error: HatchwayError) -> Problem:
+        """What is said of an error."""
+        return cls(error.code, error.message, error.hint)
+
+
+class Health(Answer, frozen=True):
+    """The server is up."""
+
+    status: str
+    version: str
+
+
+class CreateVm(Body):
+    """Which VM."""
+
+    name: Annotated[str, Meta(description="The kind of VM, as the server names it.")]
+    key: Annotated[
+        Any,
+        Meta(
+            description="A string or a list of strings; each at most 128 bytes, the whole at most 1,024.",
+            extra_json_schema={
+                "anyOf": [
+                    {"type": "string", "minLength": 1},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                ]
+            },
+        ),
+    ]
+
+
+class Vm(Answer, frozen=True):
+    """One VM."""
+
+    id: str
+    name: str
+    key: list[str]
+    state: VmState
+    created_at: datetime
+
+    @classmethod
+    def of(cls, info: VmInfo) -> Vm:
+        """The answer for a record."""
+        return cls(info.id, info.name, list(info.key), info.state, timestamp(info.created_at))
+
+
+class Vms(Answer, frozen=True):
+    """All VMs, oldest first."""
+
+    vms: list[Vm]
+
+
+class Written(Answer, frozen=True):
+    """A file was written."""
+
+    size: Annotated[int, Meta(description="Its size in bytes.")]
+
+
+class Exists(Answer, frozen=True):
+    """Whether there is anything at a path."""
+
+    exists: bool
+
+
+class Exec(Body):
+    """A command to run to its end."""
+
+    command: Annotated[
+        str | list[str],
+        Meta(
+            description="Text is run by /bin/sh -c; a list is a program and its arguments, without a shell."
+        ),
+    ]
+    env: Annotated[dict[str, str], Meta(description="Added to the VM's own environment.")] = {}
+    cwd: Annotated[str | None, Meta(description="The working directory; by default /home/user.")] = None
+    stdin: Annotated[str | None, Meta(description="The whole standard input, as text.")] = None
+    stdin_base64: Annotated[str | None, Meta(description="The whole standard input, as base64.")] = None
+    timeout: Annotated[
+        Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_SECONDS)] | None,
+        Meta(description="Seconds after which it is killed; null: never."),
+    ] = None
+
+
+class ExecResult(Answer, frozen=True):
+    """What a command left. Output is text in which invalid UTF-8 is replaced by U+FFFD."""
+
+    exit_code: Annotated[int | None, Meta(description="Null when a signal ended it.")]
+    signal: int | None
+    timed_out: bool
+    stdout: str
+    stderr: str
+    truncated: Annotated[bool, Meta(description="Whether output beyond the limit was dropped.")]
+
+
+class OutputLine(Answer, frozen=True):
+    """A piece of output; pieces end anywhere, also inside a character."""
+
+    stream: StreamName
+    data: Annotated[bytes, Meta(description="Base64.")]
+
+
+class ExitLine(Answer, frozen=True):
+    """The end of the command: the last line."""
+
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+
+
+class ErrorLine(Answer, frozen=True):
+    """What kept the command from its end: the last line."""
+
+    error: Problem
+
+
+class Spawn(Body):
+    """A program to start and leave running."""
+
+    command: Annotated[str, Meta(description="The program, by path or by name in the VM's PATH.")]
+    args: list[str] = []
+    env: Annotated[dict[str, str], Meta(description="Added to the VM's own environment.")] = {}
+    cwd: Annotated[str | None, Meta(description="The working directory; by default /home/user.")] = None
+
+
+class Spawned(Answer, frozen=True):
+    """A program was started."""
+
+    pid: int
+
+
+class Process(Answer, frozen=True):
+    """One spawned process."""
+
+    pid: int
+    command: list[str]
+    state: ProcessState
+    exit_code: Annotated[int | None, Meta(description="Null while it runs, and when a signal ended it.")]
+    signal: int | None
+    started_at: datetime
+
+    @classmethod
+    def of(cls, info: ProcessInfo) -> Process:
+        """The answer for a record."""
+        return cls(
+            info.pid, info.command, info.state, info.exit_code, info.signal, timestamp(info.started_at)
+        )
+
+
+class Processes(Answer, frozen=True):
+    """The spawned processes of a VM."""
+
+    processes: list[Process]
+
+
+class CreatePreview(Body):
+    """A preview to make."""
+
+    port: Annotated[Any, Meta(extra_json_schema={"type": "integer", "minimum": 1, "maximum": 65535})]
+    expires_in_seconds: Annotated[
+        Any,
+        Meta(
+            description="Its life in seconds; by default and at most as the server is configured.",
+            extra_json_schema={"type": ["integer", "null"], "minimum": 1},
+        ),
+    ] = None
+
+
+class Preview(Answer, frozen=True):
+    """A new preview. Its token is never given out again."""
+
+    token: str
+    path: Annotated[str, Meta(description="The path-mode address, relative to the server.")]
+    port: int
+    expires_at: datetime
+    url: Annotated[str, Meta(description="The host-mode address, which has an origin of its own.")]
+
+    @classmethod
+    def of(cls, info: PreviewInfo) -> Preview:
+        """The answer for a record."""
+        return cls(info.token, info.path, info.port, timestamp(info.expires_at), info.url)
+
+
+class ExpirePreview(Body):
+    """A preview to revoke."""
+
+    token: str
+
+
+class Expired(Answer, frozen=True):
+    """Whether there was such a preview."""
+
+    expired: bool

@@ -1,0 +1,28 @@
+"""What a request's path names: a VM, a process."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+
+from hatchway.errors import NotFound
+
+_VM_ID = re.compile(r"[a-z0-9]{20}")
+_PID = re.compile(r"[1-9][0-9]{0,9}")
+
+
+def vm_id(request: Request) -> str:
+    """The VM, or `NotFound` `vm_not_found` for what cannot be an id."""
+    text: str = request.path_params["vm_id"]
+    if _VM_ID.fullmatch(text) is None:
+        raise NotFound("vm_not_found", "there is no VM with this id", "GET /api/vms lists all")
+    return text
+
+
+def pid(request: Request) -> int:
+    """The process, or `NotFound` `process_not_found` for what cannot be a pid."""
+    text: str = request.path_params["pid"]
+    if _PID.fullmatch(text) is None:
+        raise NotFound("process_not_found", "there is no such process", "pids are whole numbers")
+    return int(text)
