@@ -138,7 +138,7 @@ OPERATIONS = (
             Success(
                 200,
                 "It ended, with whatever exit code; or, as lines, it began",
-                {JSON: schemas.ExecResult, NDJSON: schemas.OutputLine | schemas.ExitLine | schemas.ErrorLine},
+                {JSON: schemas.ExecResult, NDJSON: (schemas.OutputLine, schemas.ExitLine, schemas.ErrorLine)},
             ),
         ),
         body=schemas.Exec,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from hatchway.api.operation import JSON, NDJSON, Operation
+from hatchway.api.operation import JSON, Operation
 from hatchway.api.schemas import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -57,7 +57,9 @@ def _schemas(operations: tuple[Operation, ...]) -> tuple[dict[Any, dict[str, Any
     types: list[Any] = [Problem]
     for operation in operations:
         types += [operation.body] if operation.body is not None else []
-        types += [body for success in operation.successes for body in success.bodies.values()]
+        for success in operation.successes:
+            for body in success.bodies.values():
+                types += body if isinstance(body, tuple) else [body]
     types = list(dict.fromkeys(each for each in types if each is not bytes))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     by_type: dict[Any, dict[str, Any]] = dict(zip(types, schemas, strict=True))
@@ -70,7 +72,7 @@ def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[
         responses[str(success.status)] = {"description": success.description}
         if success.bodies:
             responses[str(success.status)]["content"] = {
-                media_type: _media(media_type, schemas[body]) for media_type, body in success.bodies.items()
+                media_type: {"schema": _schema(body, schemas)} for media_type, body in success.bodies.items()
             }
     problem = {"content": {JSON: {"schema": schemas[Problem]}}}
     for status in sorted({status for status, _ in operation.all_errors}):
@@ -92,10 +94,10 @@ def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[
     return described
 
 
-def _media(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
-    if media_type == NDJSON:  # OpenAPI 3.1 has no word for a sequence: the schema is that of each line
-        return {"schema": {**schema, "description": "Each line is one such object."}}
-    return {"schema": schema}
+def _schema(body: Any, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    if isinstance(body, tuple):  # OpenAPI 3.1 has no word for a sequence: the schema is that of each line
+        return {"anyOf": [schemas[each] for each in body], "description": "Each line is one such object."}
+    return schemas[body]
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:

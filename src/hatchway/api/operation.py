@@ -39,7 +39,7 @@ class Success:
     status: int
     description: str
     bodies: Mapping[str, Any]
-    """The type of the body by media type: a msgspec Struct, a union of them, or `bytes`. Empty: no body."""
+    """The type of the body by media type: a Struct, a tuple of Structs (any of them), or `bytes`. Empty: no body."""
 
 
 @dataclass(frozen=True, slots=True)
