@@ -2,18 +2,23 @@
 
 A request's way through the modules:
 
-- `listener`: accepts connections; graceful stop.
-- `downstream`: one client connection: feeds llhttp (httptools), one exchange at a time, pipelining, back-pressure.
-- `framing`: the strictness that llhttp leaves to us (RFC 9112). Pure.
+- `listener`: accepts connections, keeps their books, stops gracefully.
+- `downstream`: one client connection: one exchange at a time, pipelining, back-pressure.
+- `framing`: where a message begins and ends, strictly (RFC 9112). Pure.
+- `plan`: what a request head means, computed once for heads that repeat. Pure.
 - `destination`: what a request head addresses: a preview, a VM's port, or the control API. Pure.
 - `seam`: the two calls by which the gateway knows the rest of the system, `resolve` and `dial`.
+- `exchange`: one request and its answer: the retry, early answers, and every way it can break.
 - `rewrite`: the head as the upstream sees it and as the client sees the answer. Pure.
 - `pool`: keep-alive connections per upstream.
 - `upstream`: one connection to a service: writes the request, parses the answer.
-- `tunnel`: bytes both ways after an upgrade.
+- `tunnel`: bytes both ways after an upgrade; `websocket`: how to end one politely. The latter is pure.
+- `live_grants`: what is open under a grant, so that the end of the grant ends it.
 - `cors`: preflight and the headers of a preview's answers. Pure.
 - `problem_pages`: every answer the gateway makes itself, as a page or JSON by Accept. Pure.
+- `limits`: sizes and times.
 
-Only `listener`, `downstream`, `upstream`, `pool` and `tunnel` do I/O. `hatchway.gateway.memory` is the in-memory backend that
-drives the gateway's tests and lets others test against the gateway without a VM.
+Only `listener`, `downstream`, `exchange`, `upstream`, `pool` and `tunnel` do I/O. `hatchway.gateway.memory`
+is the in-memory backend that drives the gateway's tests and lets others test against the gateway without a
+VM.
 """

@@ -1,13 +1,14 @@
 """The two calls by which the gateway knows the rest of the system: `resolve` a request, `dial` an upstream.
 
-Everything else (tokens, VMs, the database) is behind them, so a worker process or another machine can stand there later.
+Everything else (tokens, VMs, the database) is behind them, so a worker process or another machine can stand
+there later.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hatchway.errors import HatchwayError
@@ -29,15 +30,16 @@ CONTROL_API = Upstream(None, 0)
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What a decision may depend on beyond the destination. Values are header bytes as received, None where absent."""
+    """What a decision may depend on beyond the destination. Values are header bytes as received, None where
+    absent."""
 
     method: bytes
     host: bytes | None
     origin: bytes | None
     sec_fetch_site: bytes | None
-    authorization: bytes | None
+    authorization: bytes | None = field(repr=False)
     """The Authorization header."""
-    api_token: bytes | None
+    api_token: bytes | None = field(repr=False)
     """The Hatchway-Token header."""
 
 
@@ -50,6 +52,8 @@ class Allow:
     """The preview grant it goes under; None for API calls. Live exchanges are registered under it."""
     expires_at: float | None = None
     """Seconds since the epoch at which the permission ends; None: it does not."""
+    drop_authorization: bool = False
+    """The Authorization header is the API credential: it must not reach the service."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,257 @@
+"""One request and its answer: who waits for whom, the retry on a fresh connection, early answers, and every
+way it can break.
+
+It stands between a client's connection and an upstream's, and lives as long as both serve the same request.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from hatchway.errors import HatchwayError
+from hatchway.gateway.framing import encode_chunk, encode_last_chunk
+from hatchway.gateway.seam import Allow, Upstream
+from hatchway.gateway.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from hatchway.gateway.downstream import ClientConnection
+    from hatchway.gateway.plan import Answer, RequestPlan, Route
+    from hatchway.gateway.upstream import UpstreamConnection
+
+_log = logging.getLogger(__name__)
+_FOREVER = float("inf")
+
+
+class Exchange:
+    """One request under way.
+
+    Args:
+        client: the connection it came on.
+        plan: what its head means.
+    """
+
+    __slots__ = (
+        "_answering",
+        "_chunked",
+        "_client",
+        "_connection",
+        "_held",
+        "_over",
+        "_retried",
+        "_upstream",
+        "limits",
+        "plan",
+        "request_done",
+        "route",
+    )
+
+    route: Route
+    """Set by `start`."""
+    _upstream: Upstream
+
+    def __init__(self, client: ClientConnection, plan: RequestPlan) -> None:
+        self._client = client
+        self._connection: UpstreamConnection | None = None
+        self._held: list[bytes] = []
+        self._answering = False
+        self._chunked = False
+        self._retried = False
+        self._over = False
+        self.plan = plan
+        self.limits = client.gateway.limits
+        self.request_done = plan.body == 0
+        """The client has sent all of its request."""
+
+    @property
+    def over(self) -> bool:
+        """The client is gone, or has its answer from elsewhere."""
+        return self._over
+
+    def start(self, allow: Allow) -> None:
+        """Sends the request head to where `allow` says, on a pooled connection or a fresh one."""
+        client = self._client
+        self._upstream = allow.upstream
+        self.route = self.plan.route(allow)
+        connection = client.gateway.pool.take(allow.upstream, repeatable=self.plan.repeatable)
+        if connection is not None:
+            self._attach(connection)
+        else:
+            self._dial()
+
+    def _attach(self, connection: UpstreamConnection) -> None:
+        client = self._client
+        self._connection = connection
+        head = self.route.request
+        if self.route.forwarded:
+            head += client.forwarded
+        connection.send(self, head)
+        if self._held:
+            connection.transport.writelines(self._held)
+            self._held = []
+        client.release_dialling()
+        if self.request_done:
+            client.deadline = client.gateway.pool.now + self.limits.answer_seconds
+
+    def _dial(self) -> None:
+        self._client.hold_dialling()
+        self._client.gateway.spawn(self._dialled())
+
+    async def _dialled(self) -> None:
+        pool = self._client.gateway.pool
+        try:
+            connection = await pool.connect(self._upstream)
+        except HatchwayError as error:
+            self.fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever a backend lets through must not reach a client
+            _log.error("dialling an upstream failed: %s", type(error).__name__)
+            self.fail(HatchwayError("upstream_failed", "The service could not be reached", status=502))
+        else:
+            if self._over:
+                pool.give(connection)  # the client did not wait; the next one will not have to
+            else:
+                self._attach(connection)
+
+    # -- from the client
+
+    def request_body(self, pieces: list[bytes]) -> None:
+        """Passes on a part of the request's body, in the coding of its head."""
+        if self._connection is None:
+            self._held += pieces
+        elif len(pieces) == 1:
+            self._connection.transport.write(pieces[0])
+        else:
+            self._connection.transport.writelines(pieces)
+
+    def request_end(self) -> None:
+        """The client has sent all of its request."""
+        self.request_done = True
+        if self._connection is not None and not self._answering:
+            self._client.deadline = self._client.gateway.pool.now + self.limits.answer_seconds
+
+    def client_full(self) -> None:
+        """The client reads more slowly than the service sends."""
+        if self._connection is not None:
+            self._connection.pause_reading()
+
+    def client_drained(self) -> None:
+        """The client caught up."""
+        if self._connection is not None:
+            self._connection.resume_reading()
+
+    def abandon(self) -> None:
+        """The client is gone, or must not get more: the service is told by the end of its connection."""
+        self._over = True
+        self._held = []
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.exchange = None
+            connection.drop()
+
+    def timed_out(self) -> None:
+        """No answer came in time."""
+        self.abandon()
+        self.fail(
+            HatchwayError(
+                "answer_timeout",
+                f"The service took the request but did not answer within {self.limits.answer_seconds:g} seconds",
+                "Try again, or look at what the service is doing.",
+                status=504,
+            )
+        )
+
+    # -- from the service
+
+    def upstream_full(self) -> None:
+        """The service reads more slowly than the client sends."""
+        self._client.hold_upstream()
+
+    def upstream_drained(self) -> None:
+        """The service caught up."""
+        self._client.release_upstream()
+
+    def interim(self, answer: Answer) -> None:
+        """A 1xx answer; HTTP/1.0 has none (RFC 9110 section 15.2)."""
+        if self.plan.minor == 1:
+            self._client.transport.write(answer.head)
+
+    def answer_head(self, answer: Answer, data: bytes) -> None:
+        """The head of the final answer, with as much of the body as there is already if that is all of it."""
+        self._answering = True
+        self._chunked = answer.chunked
+        client = self._client
+        client.deadline = _FOREVER
+        client.transport.write(data)
+
+    def answer_body(self, pieces: list[bytes]) -> None:
+        """A part of the answer's body, decoded."""
+        if self._chunked:
+            pieces = encode_chunk(pieces)
+        if len(pieces) == 1:
+            self._client.transport.write(pieces[0])
+        elif pieces:
+            self._client.transport.writelines(pieces)
+
+    def answer_done(self, answer: Answer, trailers: list[bytes]) -> None:
+        """The answer is complete."""
+        self._over = True
+        self._connection = None
+        if answer.chunked:
+            self._client.transport.write(encode_last_chunk(trailers))
+        self._client.finish(close=answer.close)
+
+    def switch_protocols(self, answer: Answer, first: bytes) -> None:
+        """A 101: from here on it is a tunnel."""
+        self._over = True
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        client = self._client
+        client.transport.write(answer.head)
+        Tunnel(client, connection, websocket=(self.plan.upgrade or b"").lower() == b"websocket", first=first)
+
+    def bad_answer(self) -> None:
+        """What the service sent is not an answer; its connection is gone already."""
+        self.fail(
+            HatchwayError(
+                "bad_answer",
+                f"What answers on port {self._upstream.port} does not speak HTTP correctly",
+                "Look at the service: it may be no HTTP server, or have failed while answering.",
+                status=502,
+            )
+        )
+
+    def upstream_lost(self, *, silent: bool, used: bool) -> None:
+        """The service closed the connection before its answer was complete.
+
+        Args:
+            silent: without a single byte of an answer.
+            used: it had served other requests, so it may have been closed before this one reached it.
+        """
+        self._connection = None
+        if silent and used and self.plan.repeatable and not self._retried:
+            self._retried = True
+            self._dial()
+            return
+        self.fail(
+            HatchwayError(
+                "upstream_closed",
+                f"The service on port {self._upstream.port} closed the connection without an answer",
+                "Look at the service's output; try again once it runs.",
+                status=502,
+            )
+        )
+
+    def fail(self, error: HatchwayError) -> None:
+        """Answers with `error`, or, if an answer has begun, breaks the connection so that the truncation
+        shows."""
+        if self._client.exchange is not self:
+            return
+        self._over = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.exchange = None
+            connection.drop()
+        if self._answering:
+            self._client.abort()
+        else:
+            self._client.refuse(error, self.plan, close=not self.request_done)

@@ -1,0 +1,335 @@
+"""Where an HTTP/1.1 message begins and ends, strictly (RFC 9112). Pure.
+
+Heads are matched whole against the grammar of the RFC: what it does not allow is refused, never repaired,
+because two programs that repair differently is what request smuggling is made of. llhttp is not used for
+this: it refuses methods that it does not know, does not tell where a message ended, and its leniency is
+decided when it is built. The tests hold both against each other: what is accepted here, llhttp reads alike.
+
+Chunked bodies are decoded here too, and encoded anew by whoever passes them on, so that nothing of one side's
+framing reaches the other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# Visible characters without `#`: a target has no fragment (RFC 9112 section 3.2). Bytes over 0x7f are not in
+# the RFC's grammar, but curl sends them and every server takes them.
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!\"$-~\x80-\xff]+) HTTP/1\.([01])")
+_OTHER_VERSION = re.compile(rb"(" + _TOKEN + rb") [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
+_FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*\r\n)*+")
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
+_MAX_CHUNK_LINE = 4096
+
+# Fields that must not appear in a trailer section, because a receiver could merge them into the head:
+# framing, routing and authentication (RFC 9110 section 6.5.1).
+_NOT_IN_TRAILERS = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"hatchway-error",
+        b"hatchway-preview-token",
+        b"hatchway-token",
+        b"host",
+        b"keep-alive",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+CHUNKED = -1
+"""A body length that stands for the chunked coding."""
+UNTIL_CLOSE = -2
+"""A body length that stands for all bytes until the connection closes."""
+
+
+class FramingError(Exception):
+    """A message that is not HTTP/1.1. Becomes 400 for a client's request and 502 for a service's answer.
+
+    Args:
+        message: what is wrong with it, without quoting it.
+        status: the status that a client gets for it.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+class Field(NamedTuple):
+    """One header field."""
+
+    name: bytes
+    """In lower case, for comparing."""
+    value: bytes
+    """Without surrounding white space."""
+    line: bytes
+    """As it came, with its CRLF."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request line and its header fields, with what they say about framing."""
+
+    method: bytes
+    target: bytes
+    minor: int
+    """The 1 of HTTP/1.1."""
+    fields: list[Field]
+    body: int
+    """The body's length in bytes, or CHUNKED."""
+    connection: frozenset[bytes]
+    """The options of all Connection fields, in lower case."""
+    host: bytes | None
+    """The Host field. Always there in HTTP/1.1."""
+
+    def __repr__(self) -> str:
+        return f"RequestHead(method={self.method!r}, fields={len(self.fields)}, body={self.body})"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """A status line and its header fields, with what they say about framing (for an answer that has a body at
+    all)."""
+
+    status: int
+    reason: bytes
+    minor: int
+    fields: list[Field]
+    body: int
+    """The body's length in bytes, CHUNKED or UNTIL_CLOSE."""
+    connection: frozenset[bytes]
+
+
+def find_forbidden(data: bytes | bytearray, start: int = 0) -> bool:
+    """Whether an unfinished head already holds a byte that no head may hold: a control byte, a bare CR or a
+    bare LF."""
+    return _FORBIDDEN.search(data, start) is not None
+
+
+def parse_fields(block: bytes, max_fields: int) -> list[Field]:
+    """The header fields of `block`: lines that each end in CRLF, without the empty line.
+
+    Raises:
+        FramingError: the block is not `*( field-name ":" OWS field-value OWS CRLF )` (RFC 9112 section 5);
+            431 for too many.
+    """
+    if _FIELDS.fullmatch(block) is None:
+        raise FramingError(_why_not_fields(block))
+    fields = []
+    for line in block.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        fields.append(Field(name.lower(), value.strip(b" \t"), line + b"\r\n"))
+    if len(fields) > max_fields:
+        raise FramingError(f"the head has more than {max_fields} header fields", 431)
+    return fields
+
+
+def _why_not_fields(block: bytes) -> str:
+    if find_forbidden(block):
+        return "the head holds a control byte, or a CR or LF that stands alone"
+    for line in block.split(b"\r\n"):
+        if line[:1] in (b" ", b"\t"):
+            return "a header field is folded over several lines"
+        if re.match(_TOKEN + rb"[ \t]+:", line):
+            return "there is white space before a header field's colon"
+    return "a header field is malformed"
+
+
+def parse_request_head(head: bytes, *, max_target: int, max_fields: int) -> RequestHead:
+    """A request head: everything up to and with the empty line.
+
+    Raises:
+        FramingError: 400; 414 if the target is longer than `max_target` bytes, 431 for too many fields, 505
+            for another version of HTTP.
+    """
+    line_end = head.find(b"\r\n")
+    line = head[:line_end]
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        if _OTHER_VERSION.fullmatch(line) and b"#" not in line:
+            raise FramingError("only HTTP/1.1 and HTTP/1.0 are spoken here", 505)
+        raise FramingError("the request line is malformed")
+    method, target, version = match.groups()
+    if len(target) > max_target:
+        raise FramingError(f"the request target is longer than {max_target} bytes", 414)
+    minor = 1 if version == b"1" else 0
+    fields = parse_fields(head[line_end + 2 : -2], max_fields)
+    hosts = [field.value for field in fields if field.name == b"host"]
+    if len(hosts) > 1 or (minor == 1 and not hosts):
+        raise FramingError("a request has exactly one Host")
+    body = _body_length(fields, minor)
+    return RequestHead(
+        method,
+        target,
+        minor,
+        fields,
+        0 if body is None else body,
+        _connection_options(fields),
+        hosts[0] if hosts else None,
+    )
+
+
+def parse_answer_head(head: bytes, *, max_fields: int) -> AnswerHead:
+    """An answer's head: everything up to and with the empty line.
+
+    Raises:
+        FramingError: it is not HTTP/1.x. The status in it is of no use here.
+    """
+    line_end = head.find(b"\r\n")
+    match = _STATUS_LINE.fullmatch(head[:line_end])
+    if match is None:
+        raise FramingError("the status line is malformed")
+    minor = 1 if match[1] == b"1" else 0
+    fields = parse_fields(head[line_end + 2 : -2], max_fields)
+    body = _body_length(fields, minor)
+    return AnswerHead(
+        int(match[2]),
+        match[3] or b"",
+        minor,
+        fields,
+        UNTIL_CLOSE if body is None else body,
+        _connection_options(fields),
+    )
+
+
+def _body_length(fields: list[Field], minor: int) -> int | None:
+    """RFC 9112 section 6.3, without its permissions to repair: what is ambiguous is refused."""
+    lengths = [field.value for field in fields if field.name == b"content-length"]
+    codings = [field.value for field in fields if field.name == b"transfer-encoding"]
+    if codings:
+        if lengths:
+            raise FramingError("Content-Length and Transfer-Encoding exclude each other")
+        if minor == 0:
+            raise FramingError("HTTP/1.0 has no Transfer-Encoding")
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            raise FramingError("the only Transfer-Encoding spoken here is chunked")
+        return CHUNKED
+    if not lengths:
+        return None
+    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+        raise FramingError("Content-Length is repeated or malformed")
+    return int(lengths[0])
+
+
+def _connection_options(fields: list[Field]) -> frozenset[bytes]:
+    return frozenset(
+        option
+        for field in fields
+        if field.name == b"connection"
+        for part in field.value.split(b",")
+        if (option := part.strip(b" \t").lower())
+    )
+
+
+class ChunkedDecoder:
+    """Decodes one chunked body (RFC 9112 section 7.1), in pieces of any size.
+
+    Chunk extensions are checked and dropped. After the end `done` is true, `rest` holds the bytes that follow
+    the body, and `trailers` the lines of the trailer section that may be passed on.
+    """
+
+    __slots__ = ("_left", "_line", "_max_trailers", "_state", "_trailer_bytes", "done", "rest", "trailers")
+
+    _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
+
+    def __init__(self, max_trailers: int) -> None:
+        self._state = self._SIZE
+        self._left = 0
+        self._line = b""
+        self._max_trailers = max_trailers
+        self._trailer_bytes = 0
+        self.done = False
+        self.rest = b""
+        self.trailers: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The pieces of body in `data`.
+
+        Raises:
+            FramingError: the chunked coding is malformed; no more may be fed.
+        """
+        if self._line:
+            data = self._line + data
+            self._line = b""
+        pieces: list[bytes] = []
+        at = 0
+        while at < len(data):
+            if self._state == self._DATA:
+                piece = data[at : at + self._left] if at or len(data) > self._left else data
+                pieces.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+                if self._left == 0:
+                    self._state = self._DATA_END
+                continue
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                self._keep(data[at:])
+                break
+            line = data[at:end]
+            at = end + 2
+            if self._state == self._SIZE:
+                self._size_line(line)
+            elif self._state == self._DATA_END:
+                if line:
+                    raise FramingError("a chunk is longer than its size")
+                self._state = self._SIZE
+            elif line:
+                self._trailer_line(line)
+            else:
+                self.done = True
+                self.rest = data[at:]
+                break
+        return pieces
+
+    def _keep(self, line: bytes) -> None:
+        limit = {self._SIZE: _MAX_CHUNK_LINE, self._DATA_END: 1}.get(self._state, self._max_trailers)
+        if len(line) > limit or find_forbidden(line) or (self._state == self._DATA_END and line != b"\r"):
+            raise FramingError("the chunked coding is malformed")
+        self._line = line
+
+    def _size_line(self, line: bytes) -> None:
+        match = _CHUNK_SIZE.fullmatch(line) if len(line) <= _MAX_CHUNK_LINE else None
+        if match is None:
+            raise FramingError("a chunk's size is malformed")
+        self._left = int(match[1], 16)
+        self._state = self._DATA if self._left else self._TRAILERS
+
+    def _trailer_line(self, line: bytes) -> None:
+        line += b"\r\n"
+        self._trailer_bytes += len(line)
+        if self._trailer_bytes > self._max_trailers:
+            raise FramingError("the trailers are too long", 431)
+        for field in parse_fields(line, 1):
+            if field.name not in _NOT_IN_TRAILERS:
+                self.trailers.append(line)
+
+
+def encode_chunk(pieces: list[bytes]) -> list[bytes]:
+    """One chunk that holds `pieces`, as pieces: the body's bytes are not copied. Nothing for no bytes: that
+    would be the end."""
+    size = sum(map(len, pieces))
+    return [b"%x\r\n" % size, *pieces, b"\r\n"] if size else []
+
+
+def encode_last_chunk(trailers: list[bytes]) -> bytes:
+    """The end of a chunked body, with its trailer lines (each with its CRLF)."""
+    return b"0\r\n" + b"".join(trailers) + b"\r\n"

@@ -1,0 +1,34 @@
+"""How much a client or a service may send, and how long it may take. Bodies have no limit: they are
+streamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """The limits of one gateway. All are checked by one coarse timer, so a time-out is late by up to a
+    second."""
+
+    head_bytes: int = 64 * 1024
+    """Request line and header fields together (431), the same for an answer's head (502), and for
+    trailers."""
+    target_bytes: int = 16 * 1024
+    """The request target (414)."""
+    header_fields: int = 256
+    """Header fields in one head (431, or 502 for an answer)."""
+    head_seconds: float = 30.0
+    """From a connection's opening, or from the first byte of a later request, to the end of its head."""
+    idle_seconds: float = 75.0
+    """How long a client's connection is kept between requests."""
+    answer_seconds: float = 300.0
+    """From the end of the request to the head of the answer (504). Streams are not limited."""
+    linger_seconds: float = 2.0
+    """How long a client may go on sending after it was refused, so that it gets to read why (RFC 9112 section
+    9.6)."""
+    pool_idle_seconds: float = 4.0
+    """How long a connection to a service is kept unused. Below the 5 seconds after which Node closes its
+    own."""
+    pool_idle_connections: int = 64
+    """Unused connections kept for each port of each VM."""

@@ -1,0 +1,129 @@
+"""Every answer the gateway makes itself, as a page for people or JSON for programs, by Accept. Pure.
+
+Each carries `Hatchway-Error: {code}`, which no service's answer can carry, so that a client tells the
+gateway's own 502 from a service's. None shows internals or repeats anything of the request.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from http import HTTPStatus
+
+from hatchway.errors import HatchwayError
+from hatchway.gateway.cors import ANSWER_HEADERS
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1.0625rem/1.6 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto 0; padding: 0 1.5rem;
+}} h1 {{ font-size: 1.5rem; line-height: 1.3; }}
+small {{ opacity: .75; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{hint}{again}<p><small>Hatchway answered this, not the service: {status} {code}</small></p>
+</main>
+</body>
+</html>
+"""
+_AGAIN = '<p><a href="">Try again</a></p>\n'
+
+
+def preview_ended() -> HatchwayError:
+    """The refusal of a token that is malformed, unknown, expired or revoked. One for all: it tells nothing
+    about tokens."""
+    return HatchwayError(
+        "preview_not_found",
+        "This preview has ended or never existed",
+        "Ask whoever gave you this address for a new one.",
+        status=403,
+    )
+
+
+def prefers_html(accept: bytes | None) -> bool:
+    """Whether the Accept field wants a page rather than JSON (RFC 9110 section 12.5.1): it names `text/html`,
+    and not JSON above it."""
+    if not accept or b"text/html" not in accept:
+        return False
+    weights = {b"text/html": 0.0, b"application/json": 0.0}
+    for part in accept.lower().split(b","):
+        kind, *parameters = (piece.strip() for piece in part.split(b";"))
+        if kind in weights:
+            weights[kind] = _weight(parameters)
+    return weights[b"text/html"] > 0 and weights[b"text/html"] >= weights[b"application/json"]
+
+
+def _weight(parameters: list[bytes]) -> float:
+    for parameter in parameters:
+        if parameter.startswith(b"q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def render(
+    error: HatchwayError,
+    *,
+    as_html: bool,
+    head_only: bool,
+    preview: bool,
+    close: bool,
+    retry_link: bool = True,
+) -> bytes:
+    """A whole answer: head and body.
+
+    Args:
+        error: its status, code, message and hint are shown.
+        as_html: a page instead of JSON.
+        head_only: the request was HEAD.
+        preview: the answer goes to a preview's visitor: any origin may read it.
+        close: the connection ends after this answer.
+        retry_link: a page for a 5xx offers to try again.
+    """
+    status = error.status if 400 <= error.status <= 599 else 500
+    if as_html:
+        kind = b"text/html; charset=utf-8"
+        body = _PAGE.format(
+            title=html.escape(error.message),
+            hint=f"<p>{html.escape(error.hint)}</p>\n" if error.hint else "",
+            again=_AGAIN if retry_link and status >= 500 else "",
+            status=status,
+            code=html.escape(error.code),
+        ).encode()
+    else:
+        kind = b"application/json"
+        body = json.dumps({"code": error.code, "message": error.message, "hint": error.hint}).encode()
+    return b"".join(
+        (
+            b"HTTP/1.1 %d %s\r\n" % (status, _phrase(status)),
+            b"Content-Type: %s\r\nContent-Length: %d\r\n" % (kind, len(body)),
+            b"Cache-Control: no-store\r\n",
+            b"Hatchway-Error: %s\r\n" % error.code.encode("ascii", "replace"),
+            b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n",
+            b"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n"
+            if as_html
+            else b"",
+            ANSWER_HEADERS if preview else b"",
+            b"Connection: close\r\n" if close else b"",
+            b"\r\n",
+            b"" if head_only else body,
+        )
+    )
+
+
+def _phrase(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b"Error"

@@ -1,0 +1,159 @@
+"""Bytes both ways after an upgrade, with back-pressure and half-close."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from hatchway.gateway.websocket import FrameBoundary, close_frame
+
+if TYPE_CHECKING:
+    from hatchway.gateway.downstream import ClientConnection
+    from hatchway.gateway.upstream import UpstreamConnection
+
+
+class TunnelEnd(asyncio.Protocol):
+    """One side of a tunnel: what arrives here is written to the other side."""
+
+    __slots__ = ("_tunnel", "at_eof", "frames", "gone", "other", "transport")
+
+    other: TunnelEnd
+
+    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, frames: FrameBoundary | None) -> None:
+        self._tunnel = tunnel
+        self.transport = transport
+        self.frames = frames
+        """Follows what arrives here, if it is WebSocket from the service."""
+        self.at_eof = False
+        self.gone = False
+
+    def data_received(self, data: bytes) -> None:
+        if self.other.gone or self._tunnel.cut_at is not None:
+            return
+        if self.frames is not None:
+            self.frames.feed(data)
+        self.other.transport.write(data)
+
+    def pause_writing(self) -> None:
+        if not self.other.transport.is_closing():
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self.other.transport.is_closing():
+            self.other.transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        self.at_eof = True
+        if self._tunnel.cut_at is not None or self.other.gone:
+            return False
+        if self.other.at_eof:
+            self.other.transport.close()
+            return False
+        if self.other.transport.can_write_eof():
+            self.other.transport.write_eof()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.gone = True
+        other = self.other
+        if not other.gone:
+            if error is None and self._tunnel.cut_at is None:
+                other.transport.close()
+            elif self._tunnel.cut_at is None:
+                other.transport.abort()
+        self._tunnel.end_lost()
+
+
+class Tunnel:
+    """Takes the sockets of both connections over and relays between them until one of them ends.
+
+    Args:
+        client: the client's connection, whose request asked for the upgrade.
+        service: the upstream's connection, which answered 101.
+        websocket: the protocol is WebSocket, so the end of the grant can be told in its own terms.
+        first: what the service sent right behind its 101.
+    """
+
+    __slots__ = ("_client", "_gateway", "_grant", "_service", "_websocket", "cut_at", "deadline", "upstream")
+
+    def __init__(
+        self, client: ClientConnection, service: UpstreamConnection, *, websocket: bool, first: bytes
+    ) -> None:
+        self._gateway = client.gateway
+        self._websocket = websocket
+        self._grant = client.grant
+        self.upstream = service.upstream
+        self.cut_at: float | None = None
+        """When it was cut, by the loop's coarse time; nothing is relayed since."""
+        self.deadline = float("inf")
+        full = client.full
+        pending = client.hand_over()
+        frames = FrameBoundary() if websocket else None
+        self._client = TunnelEnd(self, client.transport, None)
+        self._service = TunnelEnd(self, service.transport, frames)
+        self._client.other, self._service.other = self._service, self._client
+        self._gateway.tunnels.add(self)
+        self._gateway.pool.open.add(self)
+        if self._grant is not None:
+            self._grant.members.add(self)
+        client.transport.set_protocol(self._client)
+        service.transport.set_protocol(self._service)
+        service.resume_reading()
+        if full:
+            service.transport.pause_reading()  # resumed when the client's end drains
+        if first:
+            self._service.data_received(first)
+        if pending:
+            self._client.data_received(pending)
+
+    def cut(self) -> None:
+        """The grant ended: the service's side goes at once; a WebSocket client is told why where the stream
+        allows it."""
+        self._end(1008, "This preview has ended")
+
+    def going_away(self) -> None:
+        """The gateway stops."""
+        self._end(1001, "The server is stopping")
+
+    def _end(self, code: int, reason: str) -> None:
+        if self.cut_at is not None:
+            return
+        self._leave_grant()
+        self.cut_at = self._gateway.pool.now
+        self._service.transport.abort()
+        transport = self._client.transport
+        frames = self._service.frames
+        sayable = frames is not None and frames.at_boundary and not transport.get_write_buffer_size()
+        if sayable and not transport.is_closing() and transport.can_write_eof():
+            # Only our side is closed: a reset, for bytes that the client is just sending, could overtake the
+            # frame.
+            transport.write(close_frame(code, reason))
+            transport.write_eof()
+            transport.resume_reading()
+            self.deadline = self.cut_at + self._gateway.limits.linger_seconds
+        else:
+            transport.abort()
+
+    def drop(self) -> None:
+        """Ends both sides at once: the VM is gone, or the gateway stops for good."""
+        self._leave_grant()
+        self._service.transport.abort()
+        self._client.transport.abort()
+
+    def timed_out(self) -> None:
+        """A client that was told to go did not."""
+        self._client.transport.abort()
+
+    def end_lost(self) -> None:
+        """One side is gone; with the other, the tunnel is."""
+        if self._service.gone:
+            self._gateway.pool.open.discard(self)
+        if self._service.gone and self._client.gone:
+            self._leave_grant()
+            self._gateway.tunnels.discard(self)
+            self._gateway.connection_ended()
+
+    def _leave_grant(self) -> None:
+        if self._grant is not None:
+            self._grant.members.discard(self)
+            self._grant = None

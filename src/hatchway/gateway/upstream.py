@@ -1,0 +1,201 @@
+"""One connection to a service: writes requests, parses answers, one exchange at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, FramingError
+from hatchway.gateway.seam import Upstream
+
+if TYPE_CHECKING:
+    from hatchway.gateway.exchange import Exchange
+    from hatchway.gateway.plan import Answer
+    from hatchway.gateway.pool import Pool
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A connection to `upstream`, in the pool's books from its making to its end."""
+
+    __slots__ = (
+        "_answer",
+        "_at_eof",
+        "_decoder",
+        "_left",
+        "_partial",
+        "_pool",
+        "_reading",
+        "exchange",
+        "idle_since",
+        "transport",
+        "upstream",
+        "used",
+    )
+
+    def __init__(self, pool: Pool, upstream: Upstream) -> None:
+        self._pool = pool
+        self.upstream = upstream
+        self.transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
+        self.exchange: Exchange | None = None
+        self.idle_since = 0.0
+        self.used = False
+        """It has served an exchange, so the service may close it at any time."""
+        self._partial = b""
+        self._answer: Answer | None = None
+        self._left = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._reading = True
+        self._at_eof = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._pool.open.add(self)
+
+    # -- towards the service
+
+    def send(self, exchange: Exchange, head: bytes) -> None:
+        """Begins an exchange with a request head."""
+        self.exchange = exchange
+        self.transport.write(head)
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_full()
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_drained()
+
+    # -- from the service
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.drop()  # an answer to nobody
+            return
+        try:
+            if self._answer is not None:
+                self._body(exchange, data)
+            else:
+                self._head(exchange, self._partial + data if self._partial else data)
+        except FramingError:
+            self._abandon(exchange)
+            exchange.bad_answer()
+
+    def _head(self, exchange: Exchange, data: bytes) -> None:
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                if len(data) > exchange.limits.head_bytes:
+                    raise FramingError("the answer's head is too long")
+                self._partial = data
+                return
+            raw = data if end == len(data) else data[:end]
+            if end > exchange.limits.head_bytes:
+                raise FramingError("the answer's head is too long")
+            answer = exchange.route.answer(raw, close=not exchange.request_done)
+            if answer.status >= 200:
+                break
+            data = data[end:]
+            if answer.status == 101:
+                self.exchange = None
+                self._pool.open.discard(self)
+                exchange.switch_protocols(answer, data)
+                return
+            exchange.interim(answer)
+            if not data:
+                self._partial = b""
+                return
+        self._partial = b""
+        body = answer.body
+        if body == len(data) - end:
+            # The usual case: the whole answer came in one piece and leaves in one.
+            exchange.answer_head(answer, answer.head if not body else answer.head + data[end:])
+            self._done(exchange, answer)
+            return
+        exchange.answer_head(answer, answer.head)
+        self._answer = answer
+        self._left = body
+        self._decoder = ChunkedDecoder(exchange.limits.head_bytes) if body == CHUNKED else None
+        if end < len(data):
+            self._body(exchange, data[end:])
+
+    def _body(self, exchange: Exchange, data: bytes) -> None:
+        answer = self._answer
+        assert answer is not None
+        if self._decoder is not None:
+            pieces = self._decoder.feed(data)
+            exchange.answer_body(pieces)
+            if self._decoder.done:
+                self._done(exchange, answer, self._decoder.trailers, surplus=bool(self._decoder.rest))
+        elif answer.body == UNTIL_CLOSE:
+            exchange.answer_body([data])
+        elif len(data) < self._left:
+            self._left -= len(data)
+            exchange.answer_body([data])
+        else:
+            surplus = len(data) > self._left
+            if self._left:
+                exchange.answer_body([data[: self._left] if surplus else data])
+            self._done(exchange, answer, surplus=surplus)
+
+    def _done(
+        self,
+        exchange: Exchange,
+        answer: Answer,
+        trailers: list[bytes] | None = None,
+        *,
+        surplus: bool = False,
+    ) -> None:
+        """The answer is complete: the connection goes back to the pool, if both sides are done with it."""
+        self.exchange = None
+        self._answer = None
+        self._decoder = None
+        self.used = True
+        if answer.reusable and exchange.request_done and not surplus:
+            if not self._reading:
+                self.resume_reading()
+            self._pool.give(self)
+        else:
+            self.drop()
+        exchange.answer_done(answer, trailers or [])
+
+    def eof_received(self) -> None:
+        self._at_eof = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._pool.lost(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        answer, self._answer = self._answer, None
+        if answer is not None and answer.body == UNTIL_CLOSE and self._at_eof and error is None:
+            exchange.answer_done(answer, [])
+        else:
+            exchange.upstream_lost(silent=not self._partial and answer is None, used=self.used)
+
+    # -- for the exchange and the pool
+
+    def pause_reading(self) -> None:
+        """The client is slow: the service has to wait."""
+        if self._reading and not self.transport.is_closing():
+            self._reading = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """The client caught up."""
+        if not self._reading and not self.transport.is_closing():
+            self._reading = True
+            self.transport.resume_reading()
+
+    def _abandon(self, exchange: Exchange) -> None:
+        self.exchange = None
+        self.drop()
+
+    def close(self) -> None:
+        """Ends an unused connection."""
+        self.transport.close()
+
+    def drop(self) -> None:
+        """Ends the connection at once. An exchange on it learns of that by itself."""
+        self.transport.abort()

@@ -1,0 +1,65 @@
+"""The little that the gateway knows of WebSocket: where a frame ends, and how to say why a socket is closed.
+Pure.
+
+(RFC 6455 section 5.2.)
+"""
+
+from __future__ import annotations
+
+
+class FrameBoundary:
+    """Follows the frames of one direction, so that a close frame of ours never lands inside another frame."""
+
+    __slots__ = ("_header", "_left")
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._left = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether everything fed so far is whole frames."""
+        return not self._left and not self._header
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes of the stream, in pieces of any size."""
+        at, size = 0, len(data)
+        while at < size:
+            if self._left:
+                step = min(self._left, size - at)
+                self._left -= step
+                at += step
+                continue
+            missing = self._header_size() - len(self._header)
+            self._header += data[at : at + missing]
+            at += missing
+            if len(self._header) >= 2 and len(self._header) == self._header_size():
+                self._left = self._payload_size()
+                self._header = b""
+
+    def _header_size(self) -> int:
+        if len(self._header) < 2:
+            return 2
+        length = self._header[1] & 0x7F
+        extended = {126: 2, 127: 8}.get(length, 0)
+        return 2 + extended + (4 if self._header[1] & 0x80 else 0)
+
+    def _payload_size(self) -> int:
+        length = self._header[1] & 0x7F
+        if length == 126:
+            return int.from_bytes(self._header[2:4], "big")
+        if length == 127:
+            return int.from_bytes(self._header[2:10], "big")
+        return length
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A close frame from a server (RFC 6455 section 5.5.1).
+
+    Args:
+        code: such as 1008, policy violation (section 7.4.1).
+        reason: at most 123 bytes.
+    """
+    payload = code.to_bytes(2, "big") + reason.encode()
+    assert len(payload) <= 125, "a control frame holds at most 125 bytes"
+    return bytes((0x88, len(payload))) + payload
