@@ -15,6 +15,7 @@ HeadersLike = Mapping[str, str] | Iterable[tuple[str, str]] | httpx.Headers
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^/?#]*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _USUAL_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 _SAFE = "!$&'()*+,-./:;=?@_~%[]|^`{}\"<>\\"
@@ -121,6 +122,7 @@ def fetch_headers(headers: HeadersLike | None, *, has_length: bool) -> list[tupl
         InvalidRequest: `invalid_header`; the value, which may be a secret, is not in the message.
     """
     kept: list[tuple[str, str]] = []
+    lengths = 0
     for name, value in _pairs(headers):
         if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
             raise InvalidRequest("invalid_header", f"{name!r} is not a header name")
@@ -129,6 +131,10 @@ def fetch_headers(headers: HeadersLike | None, *, has_length: bool) -> list[tupl
                 "invalid_header", f"the value of the header {name} must be text without control characters"
             )
         lower = name.lower()
+        if lower == "content-length" and not has_length and (lengths or not _DIGITS.fullmatch(value)):
+            raise InvalidRequest("invalid_header", "Content-Length must be given once, as a whole number")
+        if lower == "content-length":
+            lengths += 1
         if lower not in _OURS and not (lower == "content-length" and has_length):
             kept.append((name, value.strip(" \t")))
     return kept

@@ -120,9 +120,7 @@ def encode_json(body: Any) -> bytes:
     """`body` as JSON, or `InvalidRequest` `invalid_value` where it holds what JSON cannot say."""
     try:
         return msgspec.json.encode(body)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        # Lone surrogates (UnicodeEncodeError) and numbers beyond 64 bits (OverflowError) come as these as
-        # well.
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):  # a lone surrogate is a ValueError
         raise InvalidRequest(
             "invalid_value", "the call's parameters must be valid text, numbers, lists and mappings"
         ) from None

@@ -112,7 +112,11 @@ class Transport:
         """
         if self._closed:
             raise Conflict("client_closed", "the client is closed", "make a new one with create_client()")
-        body = None if content is None or isinstance(content, bytes) else _CallersBody(content)
+        headers = list(headers)
+        body = None
+        if content is not None and not isinstance(content, bytes):
+            lengths = [int(value) for name, value in headers if name.lower() == "content-length"]
+            body = _CallersBody(content, lengths[0] if lengths else None)
         with _mapped_errors(self.url, body):
             response = await self._http.handle_async_request(
                 self._request(method, path, headers, content if body is None else body, patient=patient)
@@ -152,25 +156,41 @@ class Transport:
 
 
 class _CallersBody:
-    """A streamed request body, remembering what the caller's iterable raised."""
+    """A streamed request body: as long as declared, and remembering what the caller's iterable raised."""
 
-    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterable[bytes], length: int | None) -> None:
         self._chunks = chunks
+        self._length = length
         self.failure: Exception | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        sent = 0
         try:
             async for chunk in self._chunks:
-                piece: object = chunk
-                if not isinstance(piece, (bytes, bytearray, memoryview)):
+                given: object = chunk
+                if not isinstance(given, (bytes, bytearray, memoryview)):
                     raise InvalidRequest(
-                        "invalid_body", f"a streamed body must yield bytes, not {type(piece).__name__}"
+                        "invalid_body", f"a streamed body must yield bytes, not {type(given).__name__}"
                     )
+                piece = bytes(given)
+                sent += len(piece)
+                if self._length is not None and sent > self._length:
+                    raise _other_length(self._length, "more")
                 if piece:  # an empty chunk would end a chunked body
-                    yield bytes(piece)
+                    yield piece
+            if self._length is not None and sent < self._length:
+                raise _other_length(self._length, f"only {sent}")
         except Exception as error:
             self.failure = error
             raise
+
+
+def _other_length(declared: int, yielded: str) -> InvalidRequest:
+    return InvalidRequest(
+        "invalid_body",
+        f"the streamed body was to have {declared} bytes and has {yielded}",
+        "leave Content-Length out, or make it right",
+    )
 
 
 def _field_value(name: str, value: str) -> bytes:
@@ -241,7 +261,7 @@ def _error_from_httpx(error: httpx.TransportError, url: str) -> HatchwayError:
         return InvalidRequest(
             "invalid_request",
             "the request cannot be sent as HTTP",
-            "check headers, and that the body is as long as its Content-Length says",
+            "check its headers",
         )
     return ConnectionFailed(
         "connection_lost", f"the connection to {url} broke off", "try again; the server's log may say more"

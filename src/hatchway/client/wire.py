@@ -36,14 +36,18 @@ class Process(msgspec.Struct):
     state: Literal["running", "exited"]
     exit_code: int | None
     signal: int | None
-    started_at: float | datetime
+    started_at: datetime
 
     def public(self) -> answers.ProcessInfo:
         """The same as the client's users see it."""
-        started = self.started_at
-        if not isinstance(started, datetime):
-            started = datetime.fromtimestamp(started, UTC)
-        return answers.ProcessInfo(self.pid, self.command, self.state, self.exit_code, self.signal, started)
+        return answers.ProcessInfo(
+            pid=self.pid,
+            command=self.command,
+            state=self.state,
+            exit_code=self.exit_code,
+            signal=self.signal,
+            started_at=self.started_at.astimezone(UTC),
+        )
 
 
 class Processes(msgspec.Struct):

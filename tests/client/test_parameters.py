@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hatchway.client.parameters import (
+    check_timeout,
+    content,
+    encode_json,
+    exec_body,
+    mode_query,
+    path_query,
+    process_path,
+    spawn_body,
+)
+from hatchway.errors import InvalidRequest
+
+
+@given(st.binary())
+def test_a_path_goes_byte_for_byte(path: bytes) -> None:
+    query = path_query(path)
+    assert query.isascii()
+    assert not set(query) & set(" &#?+%\r\n") - {"%"}
+    assert unquote_to_bytes(query.removeprefix("path=")) == path
+    # The same path as Python's own os functions give it.
+    assert path_query(os.fsdecode(path)) == query
+
+
+@pytest.mark.parametrize("path", ["\ud800", None, 7])
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        path_query(path)
+    assert caught.value.code == "invalid_path"
+
+
+def test_modes_are_octal() -> None:
+    assert mode_query(None) == ""
+    assert mode_query(0o755) == "&mode=755"
+    assert mode_query(0) == "&mode=0"
+
+
+@pytest.mark.parametrize("mode", [-1, 0o10000, True, "755"])
+def test_what_is_no_mode(mode: object) -> None:
+    with pytest.raises(InvalidRequest, match="mode"):
+        mode_query(mode)
+
+
+def test_process_paths() -> None:
+    assert process_path(12, "stop") == "/processes/12/stop"
+    with pytest.raises(InvalidRequest):
+        process_path("12/../..", "stop")
+
+
+def test_bodies() -> None:
+    assert content("ü") == "ü".encode()
+    assert content(bytearray(b"x")) == content(memoryview(b"x")) == b"x"
+
+
+@pytest.mark.parametrize("body", [{"key": "value"}, ["x"], 1, "\ud800", None])
+def test_what_is_no_body(body: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        content(body)
+    assert caught.value.code == "invalid_body"
+
+
+def test_what_was_not_given_is_left_out() -> None:
+    assert exec_body("ls", None, None, None, None) == {"command": "ls"}
+    assert exec_body(("ls", "-l"), {"A": "b"}, "/", "in", 2) == {
+        "command": ["ls", "-l"],
+        "env": {"A": "b"},
+        "cwd": "/",
+        "stdin": "in",
+        "timeout": 2.0,
+    }
+    assert spawn_body("node", (), {}, None) == {"command": "node", "args": []}
+    assert spawn_body("node", "x.js", None, "/")["args"] == ["x.js"]
+
+
+@given(st.binary())
+def test_standard_input_in_bytes(stdin: bytes) -> None:
+    assert base64.b64decode(exec_body("cat", None, None, stdin, None)["stdin_base64"]) == stdin
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5"])
+def test_what_is_no_timeout(timeout: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_timeout(timeout)
+    assert caught.value.code == "invalid_timeout"
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63), 2**63) | st.booleans()
+    )
+)
+def test_json(value: dict[str, object]) -> None:
+    assert json.loads(encode_json(value)) == value
+
+
+@pytest.mark.parametrize("value", [object(), "\ud800", {1, object()}])
+def test_what_json_cannot_say(value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        encode_json({"value": value})
+    assert caught.value.code == "invalid_value"
