@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from hatchway.api.routes import OPERATIONS
+
+
+async def test_the_document_is_valid_and_served(client: httpx.AsyncClient, app: Starlette) -> None:
+    answer = await client.get("/api/openapi.json")
+    document = answer.json()
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == "1.2.3"
+    assert document == app.state.openapi
+
+
+def test_every_route_is_in_the_document_and_nothing_else(app: Starlette, contract: Any) -> None:
+    routed = set()
+    for route in app.routes:
+        assert isinstance(route, Route)
+        assert route.methods is not None
+        routed |= {(method, route.path) for method in route.methods - {"HEAD"}}
+    documented = {
+        (method.upper(), path)
+        for path, operations in contract.document["paths"].items()
+        for method in operations
+    }
+    assert routed == documented
+    assert len(OPERATIONS) == len(documented)
+    assert len({operation.id for operation in OPERATIONS}) == len(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: str(operation.id))
+def test_every_operation_lists_its_errors(operation: Any, contract: Any) -> None:
+    responses = contract.document["paths"][operation.path][operation.method.lower()]["responses"]
+    for status, code in operation.all_errors:
+        assert f"`{code}`" in responses[str(status)]["description"]
+        assert re.fullmatch("[a-z0-9_]+", code)
+    parameters = set(re.findall(r"\{(\w+)\}", operation.path)) | operation.query_names
+    described = contract.document["paths"][operation.path][operation.method.lower()].get("parameters", [])
+    assert {parameter["name"] for parameter in described} == parameters
+
+
+async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient, contract: Any) -> None:
+    """The whole contract once through; the client holds each answer against the document."""
+    await client.get("/api/openapi.json")
+    await client.get("/api/health")
+    body = {"name": "vm", "key": ["a", "b"]}
+    vm = f"/api/vms/{(await client.post('/api/vms', json=body)).json()['id']}"
+    await client.post("/api/vms", json=body)
+    await client.get("/api/vms")
+    await client.get(vm)
+    file = {"path": "notes.txt"}
+    await client.put(f"{vm}/files", params=file, content=b"hello")
+    await client.get(f"{vm}/files", params=file)
+    await client.get(f"{vm}/files/exists", params=file)
+    await client.delete(f"{vm}/files", params=file)
+    await client.post(f"{vm}/exec", json={"command": "true"})
+    await client.post(f"{vm}/exec", json={"command": "true"}, headers={"Accept": "application/x-ndjson"})
+    pid = (await client.post(f"{vm}/processes", json={"command": "node"})).json()["pid"]
+    await client.get(f"{vm}/processes")
+    await client.post(f"{vm}/processes/{pid}/stop")
+    await client.post(f"{vm}/processes/{pid}/kill")
+    await client.get(f"{vm}/processes/{pid}/wait")
+    preview = (await client.post(f"{vm}/previews", json={"port": 3000})).json()
+    await client.post(f"{vm}/previews/expire", json={"token": preview["token"]})
+    await client.delete(vm)
+    assert contract.seen == {
+        (operation.method.lower(), operation.path, str(success.status))
+        for operation in OPERATIONS
+        for success in operation.successes
+    }
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "fits"),
+    [
+        ("CreateVm", {"name": "vm", "key": "k"}, True),
+        ("CreateVm", {"name": "vm", "key": ["k"]}, True),
+        ("CreateVm", {"name": "vm", "key": 1}, False),
+        ("CreateVm", {"name": "vm", "key": "k", "x": 1}, False),
+        ("CreatePreview", {"port": 3000}, True),
+        ("CreatePreview", {"port": 3000, "expires_in_seconds": None}, True),
+        ("CreatePreview", {"port": 0}, False),
+        ("CreatePreview", {"port": "3000"}, False),
+        ("Exec", {"command": ["a"], "timeout": 0.5}, True),
+        ("Exec", {"command": "a", "timeout": 0}, False),
+    ],
+)
+def test_the_schemas_say_what_the_server_takes(contract: Any, schema: str, value: object, fits: bool) -> None:
+    reference = {"$ref": f"#/components/schemas/{schema}"}
+    if fits:
+        contract.validate(value, reference)
+    else:
+        with pytest.raises(jsonschema.ValidationError):
+            contract.validate(value, reference)
