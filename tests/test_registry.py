@@ -35,7 +35,7 @@ def test_defaults() -> None:
 
 def test_software_once_and_alone() -> None:
     assert agent_os(software=[common, common]).software == (common,)
-    assert agent_os(software=node).software == (node,)
+    assert agent_os(software=node).software == (node,)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
