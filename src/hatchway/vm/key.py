@@ -1,8 +1,9 @@
 """The key that names a VM: a string or a list of strings. Pure.
 
 The same key always finds the same VM. A string is the list of that one string. Limits are the reference's: a
-part holds at most 128 bytes, the whole key at most 1,024 (UTF-8). Parts may be empty and may hold any
-character but NUL: the canonical text escapes what would make two keys collide.
+part holds at most 128 bytes, the whole key at most 1,024 (UTF-8); it has at most 128 parts, since empty ones
+would not count otherwise. Parts may be empty and may hold any character but NUL: the canonical text escapes what
+would make two keys collide.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hatchway.errors import InvalidRequest
 
 MAX_PART_BYTES = 128
 MAX_KEY_BYTES = 1024
+MAX_PARTS = 128
 
 Key = tuple[str, ...]
 
@@ -36,6 +38,8 @@ def parse_key(value: object) -> Key:
         parts = value
     else:
         raise InvalidRequest("invalid_key", "a VM's key must be a string or a list of strings")
+    if len(parts) > MAX_PARTS:
+        raise InvalidRequest("invalid_key", f"a VM's key has at most {MAX_PARTS} parts, not {len(parts)}")
     if not parts:
         raise InvalidRequest("invalid_key", "a VM's key must have at least one part")
     key = []
@@ -67,12 +71,23 @@ def format_key(key: Key) -> str:
 
 
 def unformat_key(text: str) -> Key:
-    """The key that `format_key` printed as `text`."""
+    """The key that `format_key` printed as `text`.
+
+    Raises:
+        InvalidRequest: `invalid_key`, if `format_key` never prints that: a backslash that escapes nothing.
+    """
     parts = [""]
     characters = iter(text)
     for character in characters:
         if character == "\\":
-            parts[-1] += next(characters, "")
+            escaped = next(characters, "")
+            if escaped not in {"\\", "/"}:
+                raise InvalidRequest(
+                    "invalid_key",
+                    "a backslash in the text of a VM's key stands before a slash or another backslash",
+                    "write a backslash as two",
+                )
+            parts[-1] += escaped
         elif character == "/":
             parts.append("")
         else:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hatchway.errors import HatchwayError
+from hatchway.options import PreviewOptions
+from hatchway.preview.grant import Grant, validate_expiry, validate_port
+
+OPTIONS = PreviewOptions(default_expires_in_seconds=100, max_expires_in_seconds=1000)
+
+
+@given(st.floats(0, 1e10), st.floats(0, 1e10))
+def test_a_grant_holds_until_its_expiry_and_not_at_it(now: float, expires_at: float) -> None:
+    assert Grant(1, "vm", 3000, expires_at).holds(now) == (now < expires_at)
+
+
+def test_a_grant_ends_at_the_very_instant() -> None:
+    grant = Grant(1, "vm", 3000, 10.0)
+    assert grant.holds(9.999999)
+    assert not grant.holds(10.0)
+
+
+@given(st.integers())
+def test_ports(port: int) -> None:
+    if 1 <= port <= 65535:
+        assert validate_port(port) == port
+    else:
+        with pytest.raises(HatchwayError, match="between 1 and 65535") as caught:
+            validate_port(port)
+        assert (caught.value.code, caught.value.status) == ("invalid_port", 400)
+
+
+@pytest.mark.parametrize("port", [None, "3000", 3000.0, True, [3000], b"1", "abc"])
+def test_what_is_no_port(port: object) -> None:
+    with pytest.raises(HatchwayError, match="between 1 and 65535"):
+        validate_port(port)
+
+
+@given(st.integers())
+def test_expiries(seconds: int) -> None:
+    if 1 <= seconds <= 1000:
+        assert validate_expiry(seconds, OPTIONS) == seconds
+    else:
+        with pytest.raises(HatchwayError, match="expires_in_seconds must be between 1 and 1000") as caught:
+            validate_expiry(seconds, OPTIONS)
+        assert (caught.value.code, caught.value.status) == ("invalid_expiry", 400)
+
+
+def test_no_expiry_is_the_default() -> None:
+    assert validate_expiry(None, OPTIONS) == 100
+    assert validate_expiry(None, PreviewOptions()) == 3600
+    assert validate_expiry(86400, PreviewOptions()) == 86400
+
+
+@pytest.mark.parametrize("seconds", ["60", 60.0, True, False, [], b"60"])
+def test_what_is_no_expiry(seconds: object) -> None:
+    with pytest.raises(HatchwayError, match="between 1 and 1000"):
+        validate_expiry(seconds, OPTIONS)
