@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -138,6 +139,7 @@ class Registry:
                 "a registry starts its own event loop and cannot start inside another",
                 "call registry.start() from ordinary code, or run `hatchway serve`",
             )
+        _log_to_stderr()
         # The server's own dependencies are loaded only when one starts.
         import uvloop
 
@@ -157,3 +159,13 @@ def check_kind_name(name: object) -> str:
             f"not {name!r}",
         )
     return name
+
+
+def _log_to_stderr() -> None:
+    # A program that has set up logging keeps its own way; else people would not see where the server listens.
+    log = logging.getLogger("hatchway")
+    if not log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)

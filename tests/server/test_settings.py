@@ -23,6 +23,15 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("base", ["", "relative/path"])
+def test_the_cache_directory(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert Settings().cache_dir == Path("/cache/hatchway")
+    monkeypatch.setenv("XDG_CACHE_HOME", base)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert Settings().cache_dir == Path("/home/me/.cache/hatchway")
+
+
+@pytest.mark.parametrize("base", ["", "relative/path"])
 def test_the_data_directory_without_a_usable_xdg_data_home(
     base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

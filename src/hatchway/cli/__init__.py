@@ -1,1 +1,13 @@
-"""The `hatchway` command: one module per noun. Data goes to stdout, everything else to stderr."""
+"""The `hatchway` command: one module per noun. Data goes to stdout, everything else to stderr.
+
+- `app`: the command itself: its nouns, and how errors are told.
+- `serve`, `doctor`, `exec`, `preview`, `demo`: the nouns and verbs.
+- `registry_loader`: `module:registry` as a `Registry`.
+- `options`: the options that several commands have.
+- `terminal`: the two streams, as rich consoles.
+- `demo_steps`, `narrator`: what the demo does, and how it is told.
+"""
+
+from hatchway.cli.app import main
+
+__all__ = ["main"]

@@ -29,6 +29,14 @@ def default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "hatchway"
 
 
+def default_cache_dir() -> Path:
+    """`$XDG_CACHE_HOME/hatchway`, by default `~/.cache/hatchway` (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):
+        return Path(base) / "hatchway"
+    return Path.home() / ".cache" / "hatchway"
+
+
 def api_token_from_environment() -> str | None:
     """The API token in `HATCHWAY_TOKEN`; None where that is unset or empty."""
     return os.environ.get("HATCHWAY_TOKEN") or None
@@ -59,6 +67,8 @@ class Settings:
     """The TCP port to listen on; 0 takes a free one."""
     data_dir: Path = field(default_factory=default_data_dir)
     """Where the database and the VMs' files are. Made absolute."""
+    cache_dir: Path = field(default_factory=default_cache_dir)
+    """Where provided software is kept, shared by all servers of a user. Made absolute."""
     preview_domain: str = "localhost"
     """Previews are at `http://{token}.{preview_domain}:{port}/`."""
     api_token: str | None = field(default_factory=api_token_from_environment, repr=False)
@@ -77,6 +87,7 @@ class Settings:
                 "invalid_setting", f"port must be a whole number between 0 and 65535, not {port!r}"
             )
         object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().absolute())
+        object.__setattr__(self, "cache_dir", Path(self.cache_dir).expanduser().absolute())
         domain = str(self.preview_domain).lower()
         if len(domain) > MAX_DOMAIN or _DOMAIN.fullmatch(domain) is None:
             raise InvalidRequest(
