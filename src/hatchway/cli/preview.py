@@ -36,9 +36,7 @@ def create(
         int | None,
         typer.Option("--expires-in", metavar="SECONDS", help="How long it lives; by default as configured."),
     ] = None,
-    as_json: FROM_STDIN = "-"
-
-JsonOption = False,
+    as_json: JsonOption = False,
     kind: KindOption = DEFAULT_KIND,
     url: UrlOption = DEFAULT_URL,
 ) -> None:
@@ -65,9 +63,7 @@ def revoke(
     token: Annotated[
         str, typer.Argument(metavar="TOKEN", help="The preview's token; - reads it from standard input.")
     ] = FROM_STDIN,
-    as_json: FROM_STDIN = "-"
-
-JsonOption = False,
+    as_json: JsonOption = False,
     kind: KindOption = DEFAULT_KIND,
     url: UrlOption = DEFAULT_URL,
 ) -> None:
