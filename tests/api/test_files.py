@@ -97,7 +97,9 @@ async def test_paths_that_are_refused(
     assert services.files == {}
 
 
-@pytest.mark.parametrize(("text", "mode"), [("755", 0o755), ("0644", 0o644), ("000", 0), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "mode"), [("755", 0o755), ("0644", 0o644), ("000", 0), ("7", 7), ("07777", 0o7777), (None, None)]
+)
 async def test_modes(
     client: httpx.AsyncClient, services: Any, vm: str, text: str | None, mode: int | None
 ) -> None:
@@ -105,9 +107,7 @@ async def test_modes(
     assert list(services.modes.values()) == [mode]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "7", "888", "4755", "1777", "07555", "0o755", "-755", "%2B755", "755%20"]
-)
+@pytest.mark.parametrize("text", ["", "888", "10000", "0o755", "-755", "%2B755", "755%20", "7_5"])
 async def test_modes_that_are_refused(
     client: httpx.AsyncClient, services: Any, vm: str, refused: Any, text: str
 ) -> None:

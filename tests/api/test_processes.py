@@ -60,7 +60,7 @@ async def test_a_process_that_is_not_there(
         ({"command": ["node"]}, "invalid_request"),
         ({"command": "node", "args": "x"}, "invalid_request"),
         ({"command": "node", "args": ["\0"]}, "invalid_command"),
-        ({"command": "node", "env": {"=": ""}}, "invalid_env"),
+        ({"command": "node", "env": {"=": ""}}, "invalid_environment"),
         ({"command": "node", "cwd": "/a\0"}, "invalid_path"),
         ({"command": "node", "stdin": "x"}, "invalid_request"),
     ],

@@ -16,7 +16,7 @@ def exec_request(body: schemas.Exec) -> ExecRequest:
     """The command to run.
 
     Raises:
-        InvalidRequest: `invalid_command`, `invalid_env`, `invalid_path` (of `cwd`), `invalid_stdin`.
+        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`), `invalid_stdin`.
     """
     words = [body.command] if isinstance(body.command, str) else body.command
     _check_words(words)
@@ -27,7 +27,7 @@ def spawn_request(body: schemas.Spawn) -> SpawnRequest:
     """The program to start.
 
     Raises:
-        InvalidRequest: `invalid_command`, `invalid_env`, `invalid_path` (of `cwd`).
+        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`).
     """
     _check_words([body.command, *body.args])
     return SpawnRequest(body.command, body.args, _env(body.env), _cwd(body.cwd))
@@ -45,10 +45,11 @@ def _env(env: dict[str, str]) -> dict[str, str]:
     for name, value in env.items():
         if not name or "=" in name or "\0" in name:
             raise InvalidRequest(
-                "invalid_env", "the name of an environment variable must not be empty or contain `=` or NUL"
+                "invalid_environment",
+                "the name of an environment variable must not be empty or contain `=` or NUL",
             )
         if "\0" in value:
-            raise InvalidRequest("invalid_env", "an environment variable must not contain NUL")
+            raise InvalidRequest("invalid_environment", "an environment variable must not contain NUL")
     return env
 
 

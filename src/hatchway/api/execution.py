@@ -14,7 +14,7 @@ from hatchway.api import schemas
 from hatchway.api.bodies import read_json, write_json
 from hatchway.api.commands import exec_request
 from hatchway.api.disconnect import unless_disconnected
-from hatchway.api.operation import JSON, NDJSON, Operation, Success
+from hatchway.api.operation import JSON, NDJSON, START_ERRORS, Operation, Success
 from hatchway.api.problems import internal_error, log_unexpected
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
@@ -142,13 +142,6 @@ OPERATIONS = (
             ),
         ),
         body=schemas.Exec,
-        errors=(
-            (400, "invalid_command"),
-            (400, "invalid_env"),
-            (400, "invalid_path"),
-            (400, "invalid_stdin"),
-            (502, "exec_lost"),
-            (503, "vm_boot_failed"),
-        ),
+        errors=(*START_ERRORS, (400, "invalid_stdin"), (502, "exec_lost")),
     ),
 )

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hatchway.api import schemas
 from hatchway.api.bodies import no_content, write_json
 from hatchway.api.disconnect import unless_disconnected
-from hatchway.api.operation import BYTES, JSON, Operation, Parameter, Success
+from hatchway.api.operation import BYTES, JSON, VM_ERRORS, Operation, Parameter, Success
 from hatchway.api.paths import validate_path
 from hatchway.api.services import OpenFile, Services
 from hatchway.api.targets import vm_id
 from hatchway.errors import HatchwayError, InvalidRequest
 
-_MODE = re.compile(rb"0?[0-7]{3}")
+_MODE = re.compile(rb"0*[0-7]{1,4}")
 _PATH = Parameter(
     "path",
     "Absolute, or relative to /home/user; percent-encoded bytes. No `..`; at most 255 bytes a name, 4,095 in all.",
@@ -27,7 +27,7 @@ _PATH = Parameter(
 _MODE_PARAMETER = Parameter(
     "mode",
     "Permission bits in octal, such as 755.",
-    {"type": "string", "pattern": "^0?[0-7]{3}$"},
+    {"type": "string", "pattern": "^0*[0-7]{1,4}$"},
     required=False,
 )
 
@@ -121,13 +121,20 @@ def _mode(text: bytes | None) -> int | None:
         return None
     if _MODE.fullmatch(text) is None:
         raise InvalidRequest(
-            "invalid_mode", "mode must be three octal digits, 000 to 777", "such as mode=755"
+            "invalid_mode", "mode must be permission bits in octal, 0 to 7777", "such as mode=755"
         )
     return int(text, 8)
 
 
 _PLACE = "/api/vms/{vm_id}/files"
-_ERRORS = ((400, "invalid_path"), (404, "file_not_found"), (409, "is_a_directory"), (503, "vm_boot_failed"))
+_ERRORS = (
+    (400, "invalid_path"),
+    (404, "file_not_found"),
+    (409, "is_a_directory"),
+    (409, "not_a_regular_file"),
+    (409, "not_permitted"),
+    *VM_ERRORS,
+)
 OPERATIONS = (
     Operation(
         "writeFile",
@@ -138,7 +145,7 @@ OPERATIONS = (
         (Success(200, "It is written", {JSON: schemas.Written}),),
         body=bytes,
         query=(_PATH, _MODE_PARAMETER),
-        errors=(*_ERRORS, (400, "body_cut_short"), (400, "invalid_mode")),
+        errors=(*_ERRORS, (400, "body_cut_short"), (400, "invalid_mode"), (409, "storage_full")),
     ),
     Operation(
         "readFile",
@@ -158,7 +165,7 @@ OPERATIONS = (
         delete,
         (Success(204, "It is gone", {}),),
         query=(_PATH,),
-        errors=_ERRORS,
+        errors=(*_ERRORS, (409, "directory_not_empty")),
     ),
     Operation(
         "fileExists",
@@ -168,6 +175,6 @@ OPERATIONS = (
         exists,
         (Success(200, "The answer", {JSON: schemas.Exists}),),
         query=(_PATH,),
-        errors=((400, "invalid_path"), (503, "vm_boot_failed")),
+        errors=((400, "invalid_path"), (409, "not_permitted"), *VM_ERRORS),
     ),
 )

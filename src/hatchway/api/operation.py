@@ -21,6 +21,22 @@ JSON = "application/json"
 BYTES = "application/octet-stream"
 NDJSON = "application/x-ndjson"
 
+VM_ERRORS = ((503, "vm_boot_failed"), (503, "vm_failed"), (503, "vm_stopped"))
+"""Refusals of an operation that needs the VM to run."""
+START_ERRORS = (
+    (400, "command_too_long"),
+    (400, "invalid_command"),
+    (400, "invalid_environment"),
+    (400, "invalid_path"),
+    (404, "command_not_found"),
+    (404, "cwd_not_found"),
+    (409, "not_executable"),
+    (409, "not_permitted"),
+    (409, "too_many_processes"),
+    *VM_ERRORS,
+)
+"""Refusals of an operation that starts a process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -11,7 +11,7 @@ from hatchway.api import schemas
 from hatchway.api.bodies import no_content, read_json, write_json
 from hatchway.api.commands import spawn_request
 from hatchway.api.disconnect import unless_disconnected
-from hatchway.api.operation import JSON, Operation, Success
+from hatchway.api.operation import JSON, START_ERRORS, VM_ERRORS, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.targets import pid, vm_id
 
@@ -57,12 +57,7 @@ OPERATIONS = (
         spawn,
         (Success(201, "It runs", {JSON: schemas.Spawned}),),
         body=schemas.Spawn,
-        errors=(
-            (400, "invalid_command"),
-            (400, "invalid_env"),
-            (400, "invalid_path"),
-            (503, "vm_boot_failed"),
-        ),
+        errors=START_ERRORS,
     ),
     Operation(
         "listProcesses",
@@ -71,6 +66,7 @@ OPERATIONS = (
         "List the spawned processes of a VM, those that exited included",
         show_all,
         (Success(200, "The processes", {JSON: schemas.Processes}),),
+        errors=VM_ERRORS,
     ),
     Operation(
         "waitProcess",
@@ -79,6 +75,7 @@ OPERATIONS = (
         "Wait until a spawned process has exited",
         wait,
         (Success(200, "It has exited", {JSON: schemas.Process}),),
+        errors=VM_ERRORS,
     ),
     Operation(
         "stopProcess",
@@ -87,6 +84,7 @@ OPERATIONS = (
         "Ask a spawned process and its group to end (SIGTERM)",
         stop,
         (Success(204, "It was told", {}),),
+        errors=VM_ERRORS,
     ),
     Operation(
         "killProcess",
@@ -95,5 +93,6 @@ OPERATIONS = (
         "End a spawned process and its group (SIGKILL)",
         kill,
         (Success(204, "It was killed", {}),),
+        errors=VM_ERRORS,
     ),
 )
