@@ -1,5 +1,4 @@
-"""How much a client or a service may send, and how long it may take. Bodies have no limit: they are
-streamed."""
+"""How much a client or a service may send, and how long it may take. Bodies are streamed without limit."""
 
 from __future__ import annotations
 
@@ -8,12 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """The limits of one gateway. All are checked by one coarse timer, so a time-out is late by up to a
-    second."""
+    """The limits of one gateway: sizes in bytes, times in seconds."""
 
     head_bytes: int = 64 * 1024
-    """Request line and header fields together (431), the same for an answer's head (502), and for
-    trailers."""
+    """A request's line and header fields together (431); an answer's (502); trailers."""
     target_bytes: int = 16 * 1024
     """The request target (414)."""
     header_fields: int = 256
@@ -25,10 +22,10 @@ class GatewayLimits:
     answer_seconds: float = 300.0
     """From the end of the request to the head of the answer (504). Streams are not limited."""
     linger_seconds: float = 2.0
-    """How long a client may go on sending after it was refused, so that it gets to read why (RFC 9112 section
-    9.6)."""
+    """How long a refused client may go on sending, so that it gets to read why (RFC 9112 section 9.6)."""
     pool_idle_seconds: float = 4.0
-    """How long a connection to a service is kept unused. Below the 5 seconds after which Node closes its
-    own."""
+    """How long a connection to a service is kept unused. Node closes its own after 5 seconds."""
     pool_idle_connections: int = 64
     """Unused connections kept for each port of each VM."""
+    timer_seconds: float = 1.0
+    """The period of the one timer that all of these times are checked by; they are late by up to that."""

@@ -17,7 +17,6 @@ from hatchway.gateway.tunnel import Tunnel
 
 _REMEMBERED_PLANS = 256
 _BACKLOG = 2048
-_TICK_SECONDS = 1.0
 
 
 class Gateway:
@@ -72,7 +71,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self.pool = Pool(self.backend, self.limits, loop)
         self._server = await loop.create_server(lambda: ClientConnection(self), host, port, backlog=_BACKLOG)
-        self._ticking = loop.call_later(_TICK_SECONDS, self._tick)
+        self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         bound = self._server.sockets[0].getsockname()
         return bound[0], bound[1]
 
@@ -151,7 +150,7 @@ class Gateway:
         that was set."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._ticking = loop.call_later(_TICK_SECONDS, self._tick)
+        self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         self.pool.tick(now)
         late: list[ClientConnection | Tunnel] = [one for one in self.connections if one.deadline < now]
         late += [tunnel for tunnel in self.tunnels if tunnel.deadline < now]

@@ -1,0 +1,266 @@
+"""The gateway as a whole: starting, stopping, the end of a grant, slow decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+
+import pytest
+from gateway.conftest import OTHER_TOKEN, TOKEN, FakeClock, Rig
+from gateway.zoo import Conversation, answers, echo, ok
+
+from hatchway.errors import AccessDenied, Unavailable
+from hatchway.gateway.limits import GatewayLimits
+from hatchway.gateway.listener import Gateway
+from hatchway.gateway.memory import MemoryBackend
+from hatchway.gateway.seam import Allow, Deny, Verdict
+
+
+async def endless(conversation: Conversation) -> None:
+    await conversation.head()
+    await conversation.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
+    await conversation.rest()
+
+
+class TestStop:
+    async def test_lets_an_answer_finish_and_refuses_new_connections(self, rig: Rig) -> None:
+        go_on = asyncio.Event()
+
+        async def waits(conversation: Conversation) -> None:
+            await conversation.head()
+            await go_on.wait()
+            await conversation.send(ok(b"in time"))
+
+        upstream = await rig.upstream(waits)
+        idle = await rig.client()
+        client = await rig.client()
+        client.send(rig.request())
+        await upstream.until(lambda: bool(upstream.conversations))
+        stopping = asyncio.create_task(rig.gateway.stop(10.0))
+        assert await idle.ended()
+        with pytest.raises(ConnectionError):
+            await rig.client()
+        go_on.set()
+        assert (await client.answer())[1] == b"in time"
+        assert await client.ended()
+        await stopping
+
+    async def test_cuts_what_does_not_finish_in_time(self, rig: Rig) -> None:
+        upstream = await rig.upstream(endless)
+        client = await rig.client()
+        client.send(rig.request())
+        await client.until(b"hello\r\n")
+        await rig.gateway.stop(0.01)
+        assert not await client.ended()
+        await upstream.until(lambda: upstream.ended == 1)
+
+    async def test_leaves_no_descriptor_open(self, limits: GatewayLimits) -> None:
+        async def once() -> None:
+            rig = Rig(limits, FakeClock())
+            await rig.start()
+            await rig.upstream(echo)
+            streaming = Rig.client
+            clients = [await streaming(rig) for _ in range(5)]
+            clients[0].send(rig.request())
+            await clients[0].answer()
+            clients[1].send(rig.request()[:-2])
+            clients[2].send(rig.request("POST / HTTP/1.1", "Content-Length: 9", body=b"x"))
+            await rig.stop()
+
+        await once()
+        gc.collect()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            await once()
+        gc.collect()
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+    async def test_stopping_twice_or_before_the_start_is_nothing(self) -> None:
+        gateway = Gateway(MemoryBackend())
+        await gateway.stop()
+        await gateway.start("127.0.0.1", 0)
+        await gateway.stop()
+        await gateway.stop()
+
+
+class TestGrants:
+    async def test_revoking_cuts_what_is_open_under_it_and_nothing_else(self, rig: Rig) -> None:
+        other = await rig.upstream(endless, vm_id="vm2", token=OTHER_TOKEN)
+        mine = await rig.upstream(endless)
+        clients = []
+        for host in (rig.authority, rig.authority, f"{OTHER_TOKEN}.localhost"):
+            client = await rig.client()
+            client.send(rig.request(host=host))
+            await client.until(b"hello\r\n")
+            clients.append(client)
+        rig.backend.revoke(TOKEN)
+        assert rig.gateway.close_grant(rig.grant.id) == 2
+        assert not await clients[0].ended()
+        assert not await clients[1].ended()
+        await mine.until(lambda: mine.ended == 2)
+        assert other.ended == 0
+        assert len(rig.gateway.connections) == 1
+        head, _ = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 403 ")
+        assert b"\r\nHatchway-Error: preview_not_found\r\n" in head
+
+    async def test_revoking_closes_uploads_and_idle_connections_too(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+        idle = await rig.client()
+        idle.send(rig.request())
+        await idle.answer()
+        uploading = await rig.client()
+        uploading.send(rig.request("POST / HTTP/1.1", "Content-Length: 100", body=b"half"))
+        while len(rig.gateway.connections) < 2 or not all(one.grant for one in rig.gateway.connections):
+            await asyncio.sleep(0)
+        assert rig.gateway.close_grant(rig.grant.id) == 2
+        await idle.ended()
+        assert not await uploading.ended()
+
+    async def test_a_connection_belongs_to_the_grant_of_its_last_request(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+        first = rig.grant
+        await rig.upstream(echo, vm_id="vm2", token=OTHER_TOKEN)
+        client = await rig.client()
+        for token in (TOKEN, OTHER_TOKEN):
+            client.send(f"GET /fetch/{token}/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            await client.answer()
+        assert rig.gateway.close_grant(first.id) == 0
+        assert rig.gateway.close_grant(rig.grant.id) == 1
+
+    async def test_expiry_cuts_by_the_clock(self, rig: Rig) -> None:
+        upstream = await rig.upstream(endless)
+        rig.backend.revoke(TOKEN)
+        rig.backend.add_preview(TOKEN, "vm1", 3000, rig.clock.now + 60)
+        client = await rig.client()
+        client.send(rig.request())
+        await client.until(b"hello\r\n")
+        rig.clock.now += 59.9
+        rig.gateway.grants.check()
+        assert len(rig.gateway.connections) == 1
+        rig.clock.now += 0.1
+        assert not await client.ended()
+        await upstream.until(lambda: upstream.ended == 1)
+        assert (await rig.ask(rig.request()))[0].startswith(b"HTTP/1.1 403 ")
+
+    async def test_no_decision_is_remembered(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+        client = await rig.client()
+        for _ in range(3):
+            client.send(rig.request())
+            assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
+        rig.backend.revoke(TOKEN)
+        client.send(rig.request())
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")
+
+
+class TestSlowDecisions:
+    def slow(self, rig: Rig, verdict: Verdict | Exception) -> tuple[asyncio.Event, asyncio.Event]:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def decide() -> Verdict:
+            asked.set()
+            await go_on.wait()
+            if isinstance(verdict, Exception):
+                raise verdict
+            return verdict
+
+        rig.backend.resolve = lambda destination, facts: decide()  # type: ignore[method-assign]
+        return asked, go_on
+
+    async def test_the_body_waits(self, rig: Rig) -> None:
+        upstream = await rig.upstream(echo)
+        asked, go_on = self.slow(rig, rig.backend.resolve(*self.known(rig)))  # type: ignore[arg-type]
+        client = await rig.client()
+        client.send(rig.request("POST / HTTP/1.1", "Content-Length: 10", body=b"hello"))
+        await asked.wait()
+        assert not upstream.conversations
+        client.send(b"world" + rig.request())
+        go_on.set()
+        assert (await client.answer())[1].endswith(b"helloworld")
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
+
+    def known(self, rig: Rig) -> tuple[object, object]:
+        plan = rig.gateway.plan(rig.request())
+        return plan.destination, plan.facts
+
+    async def test_a_refusal(self, rig: Rig) -> None:
+        _, go_on = self.slow(rig, Deny(AccessDenied("nope", "No")))
+        go_on.set()
+        head, _ = await rig.ask(rig.request("POST / HTTP/1.1", "Content-Length: 1", body=b"x"))
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+    async def test_a_defect_shows_nothing_of_itself(self, rig: Rig) -> None:
+        _, go_on = self.slow(rig, ValueError("/root/secret"))
+        go_on.set()
+        head, body = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 500 ")
+        assert b"secret" not in body
+
+    async def test_a_grant_that_ends_while_it_is_decided_is_asked_for_again(self, rig: Rig) -> None:
+        upstream = await rig.upstream(echo)
+        allow = Allow(next(iter(rig.backend._ports)), rig.grant.id)
+        resolve = rig.backend.resolve
+        asked, go_on = self.slow(rig, allow)
+        client = await rig.client()
+        client.send(rig.request())
+        await asked.wait()
+        rig.backend.revoke(TOKEN)
+        rig.gateway.close_grant(rig.grant.id)
+        rig.backend.resolve = resolve  # type: ignore[method-assign]
+        go_on.set()
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")
+        assert not upstream.conversations
+
+    async def test_a_client_that_leaves_meanwhile(self, rig: Rig) -> None:
+        upstream = await rig.upstream(echo)
+        asked, go_on = self.slow(rig, Allow(next(iter(rig.backend._ports))))
+        client = await rig.client()
+        client.send(rig.request())
+        await asked.wait()
+        client.close()
+        while rig.gateway.connections:
+            await asyncio.sleep(0)
+        go_on.set()
+        while rig.gateway._tasks:
+            await asyncio.sleep(0)
+        assert not upstream.conversations
+
+
+class TestDialErrors:
+    async def test_a_closed_port_says_which_and_what_to_do(self, rig: Rig) -> None:
+        upstream = await rig.upstream(answers(ok()))
+        await upstream.stop()
+        head, body = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"\r\nHatchway-Error: port_closed\r\n" in head
+        assert b"port 3000" in body
+
+    async def test_an_error_of_ours_keeps_its_status(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+
+        async def dial(upstream: object) -> object:
+            raise Unavailable("vm_boot_failed", "The VM did not start", "Look at the log.")
+
+        rig.backend.dial = dial  # type: ignore[method-assign, assignment]
+        head, body = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert body == b'{"code": "vm_boot_failed", "message": "The VM did not start", "hint": "Look at the log."}'
+
+    async def test_any_other_error_shows_nothing_of_itself(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+
+        async def dial(upstream: object) -> object:
+            raise OSError("/root/secret")
+
+        rig.backend.dial = dial  # type: ignore[method-assign, assignment]
+        head, body = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"secret" not in body
+
+    async def test_a_body_that_was_being_sent_meanwhile(self, rig: Rig) -> None:
+        upstream = await rig.upstream(answers(ok()))
+        await upstream.stop()
+        head, _ = await rig.ask(rig.request("POST / HTTP/1.1", "Content-Length: 1000000", body=b"x" * 500_000))
+        assert head.startswith(b"HTTP/1.1 502 ")
