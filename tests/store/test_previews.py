@@ -256,7 +256,7 @@ step = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(program=st.lists(step, max_size=25))
 def test_any_history_agrees_with_a_plain_dictionary(
     tmp_path_factory: pytest.TempPathFactory, program: list[tuple[str, int, int]]

@@ -138,6 +138,7 @@ class Worker:
         return jobs, True
 
     def _fail_to_open(self, error: BaseException) -> None:
+        self._thread.join()  # it had nothing left to do but to post this
         self._closing = True
         self._closed.set_result(None)
         self._opened.set_exception(error)
