@@ -11,10 +11,11 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from hatchway.errors import Unavailable
 from hatchway.vm.guest_errors import file_error, storage_full
-from hatchway.vm.sandbox.channel import Channel, GuestRefusal
+from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
 
 CHUNK_BYTES = 256 * 1024
 _INLINE_BYTES = 64 * 1024
@@ -76,21 +77,22 @@ async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes]
         How many bytes were written.
     """
     try:
-        answer, fds = await channel.request("create", path=os.fsdecode(path), mode=mode)
+        new = await channel.request_and_take(
+            "create", _take_new_file, lambda new: new.abandon(channel), path=os.fsdecode(path), mode=mode
+        )
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
-    fd = _only(fds)
     try:
         try:
-            written = await _write_chunks(fd, chunks)
+            written = await _write_chunks(new.fd, chunks)
         finally:
-            os.close(fd)
-        # From here on the outcome is the guest's: a cancelled caller may find the file written, never half of it.
-        await asyncio.shield(channel.request("commit", handle=answer.handle))
+            os.close(new.fd)
+        # A cancelled caller may find the file written or not, but never half of it.
+        await asyncio.shield(channel.request("commit", handle=new.handle))
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
     except BaseException as error:
-        await asyncio.shield(_discard(channel, answer.handle))
+        await asyncio.shield(_discard(channel, new.handle))
         if isinstance(error, OSError):
             raise storage_full() from None
         raise
@@ -114,6 +116,28 @@ async def delete(channel: Channel, path: bytes) -> None:
         await channel.request("delete", path=os.fsdecode(path))
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
+
+
+class _NewFile(NamedTuple):
+    """A file being written, not yet under its own name."""
+
+    fd: int
+    handle: int
+
+    def abandon(self, channel: Channel) -> None:
+        """Nobody waits for it any more."""
+        os.close(self.fd)
+        task = asyncio.get_running_loop().create_task(_discard(channel, self.handle))
+        _discards.add(task)
+        task.add_done_callback(_discards.discard)
+
+
+_discards: set[asyncio.Task[None]] = set()
+"""Held here because an event loop itself holds its tasks only weakly."""
+
+
+def _take_new_file(answer: Answer, fds: list[int]) -> _NewFile:
+    return _NewFile(_only(fds), answer.handle)
 
 
 async def _write_chunks(fd: int, chunks: AsyncIterator[bytes]) -> int:

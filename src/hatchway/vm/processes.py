@@ -13,7 +13,7 @@ from hatchway.errors import HatchwayError, InvalidRequest, NotFound, Unavailable
 from hatchway.vm.guest_errors import process_error
 from hatchway.vm.output import InputWriter, OutputQueue
 from hatchway.vm.records import Exit, ProcessEvent, ProcessInfo
-from hatchway.vm.sandbox.channel import Channel, GuestRefusal
+from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
 
 KEPT_EXITED = 1000
 """How many ended processes are remembered."""
@@ -91,11 +91,16 @@ class Processes:
         """
         assert self._channel is not None
         check_arguments(argv, env, cwd)
-        request = self._channel.request(
-            "spawn", argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=stdin is not None
+
+        def take(answer: Answer, fds: list[int]) -> Process:
+            # Entered before the next message is looked at, which may be word of its exit.
+            return self._enter(answer.pid, argv, fds, stdin)
+
+        request = self._channel.request_and_take(
+            "spawn", take, self._abandon, argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=stdin is not None
         )
         try:
-            answer, fds = await request
+            return await request
         except GuestRefusal as refusal:
             raise process_error(refusal, argv[0]) from None
         except ValueError:
@@ -104,17 +109,26 @@ class Processes:
                 "the arguments and environment are over 150 KB",
                 "write them to a file in the VM",
             ) from None
+
+    def _enter(self, pid: int, argv: list[str], fds: list[int], stdin: bytes | None) -> Process:
         expected = 2 if stdin is None else 3
         if len(fds) != expected or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds):
             for fd in fds:
                 os.close(fd)
             raise Unavailable("vm_failed", "the VM gave a wrong answer")
-        # From the answer to here nothing else ran: word of the exit cannot have come before this entry.
         output = OutputQueue({"stdout": fds[0], "stderr": fds[1]})
         writer = InputWriter(fds[2], stdin) if stdin is not None else None
-        process = Process(answer.pid, argv, output, writer)
-        self._processes[process.pid] = process
+        process = Process(pid, argv, output, writer)
+        earlier = self._processes.pop(pid, None)
+        if earlier is not None:  # one that has ended: the guest's kernel uses pids again
+            self._forget(earlier)
+        self._processes[pid] = process
         return process
+
+    def _abandon(self, process: Process) -> None:
+        """Whoever started it was cancelled and never learned its pid."""
+        self._kill_soon(process)
+        process.output.discard()
 
     def exited(self, pid: int, status: int) -> None:
         """A process has ended, with this wait status (wait(2)). Called by the channel."""
@@ -221,10 +235,14 @@ class Processes:
         ended = [process for process in self._processes.values() if process.exit.done()]
         for process in ended[:-KEPT_EXITED]:
             del self._processes[process.pid]
-            self._left_behind = [output for output in self._left_behind if output.is_open]
-            if process.output.is_open:
-                process.output.discard()
-                self._left_behind.append(process.output)
+            self._forget(process)
+
+    def _forget(self, process: Process) -> None:
+        """Drop the entry of an ended process; what it left running may go on writing to its pipes."""
+        self._left_behind = [output for output in self._left_behind if output.is_open]
+        if process.output.is_open:
+            process.output.discard()
+            self._left_behind.append(process.output)
 
 
 def check_arguments(argv: list[str], env: dict[str, str], cwd: str | None) -> None:

@@ -12,11 +12,14 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from hatchway.errors import Unavailable
 from hatchway.vm.sandbox import wire
+
+T = TypeVar("T")
 
 _MESSAGES_PER_TURN = 64
 """How many messages are read before other work of the event loop has its turn."""
@@ -48,6 +51,13 @@ class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours
         self.what = what
 
 
+class _Waiting(NamedTuple):
+    """A request without an answer."""
+
+    future: asyncio.Future[Any]
+    answered: Callable[[Answer, list[int]], None]
+
+
 class Channel:
     """Speaks with one guest.
 
@@ -61,7 +71,7 @@ class Channel:
         self._sock = sock
         self._sock.setblocking(False)
         self._on_exited = on_exited
-        self._waiting: dict[int, asyncio.Future[tuple[Answer, list[int]]]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._last_id = 0
         self._outbox: deque[bytes] = deque()
         self._pid = 0
@@ -99,27 +109,51 @@ class Channel:
             Unavailable: `vm_stopped`, when the guest ended before it answered.
             ValueError: the request is too long for one message.
         """
+        return await self.request_and_take(op, _as_it_is, _close_fds_of, **fields)
+
+    async def request_and_take(
+        self, op: str, take: Callable[[Answer, list[int]], T], undo: Callable[[T], None], **fields: object
+    ) -> T:
+        """Ask for something that must not be lost, even if whoever asks is cancelled.
+
+        Args:
+            op: the operation.
+            take: makes the result of the answer, which owns its fds. Called when the answer arrives, before any later
+                message is looked at.
+            undo: called with the result when nobody waits for it any more.
+            fields: the rest of the request.
+        """
         if self.ended.done() or self._sock.fileno() < 0:
             raise _stopped()
         self._last_id += 1
-        request_id = self._last_id
-        data = wire.encode({"op": op, "id": request_id, **fields})
-        future: asyncio.Future[tuple[Answer, list[int]]] = self._loop.create_future()
-        self._waiting[request_id] = future
+        data = wire.encode({"op": op, "id": self._last_id, **fields})
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def answered(answer: Answer, fds: list[int]) -> None:
+            if answer.op == "error":
+                _close_all(fds)
+                if not future.done():
+                    future.set_exception(GuestRefusal(answer.errno or 0, answer.what))
+                return
+            try:
+                result = take(answer, fds)
+            except Unavailable as error:
+                if not future.done():
+                    future.set_exception(error)
+                return
+            if future.done():
+                undo(result)
+            else:
+                future.set_result(result)
+
+        self._waiting[self._last_id] = _Waiting(future, answered)
         self._send(data)
         try:
-            answer, fds = await future
+            return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                _close_all(future.result()[1])  # answered and cancelled in the same turn
+                undo(future.result())  # answered and cancelled in the same turn
             raise
-        finally:
-            # An answer that comes after its asker has gone is dropped, its fds closed, in _read_one.
-            self._waiting.pop(request_id, None)
-        if answer.op == "error":
-            _close_all(fds)
-            raise GuestRefusal(answer.errno or 0, answer.what)
-        return answer, fds
 
     def kill(self) -> None:
         """End the guest: SIGKILL to its PID 1, and the kernel ends the rest with it (pid_namespaces(7))."""
@@ -184,9 +218,9 @@ class Channel:
 
     def _take(self, answer: Answer, fds: list[int]) -> None:
         if answer.op in {"done", "error"}:
-            future = self._waiting.pop(answer.id, None)
-            if future is not None and not future.done():
-                future.set_result((answer, fds))
+            waiting = self._waiting.pop(answer.id, None)
+            if waiting is not None:
+                waiting.answered(answer, fds)
                 return
         elif answer.op == "exited":
             self._on_exited(answer.pid, answer.status)
@@ -228,9 +262,9 @@ class Channel:
             self._loop.remove_reader(self._sock)
             self._loop.remove_writer(self._sock)
             self._sock.close()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(_stopped())
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(_stopped())
         self._waiting.clear()
         _close_all(self._first_sockets or [])
         self._first_sockets = []
@@ -257,6 +291,14 @@ def boot_failed(step: str, reason: str) -> Unavailable:
 
 def _stopped() -> Unavailable:
     return Unavailable("vm_stopped", "the VM has stopped", "try again: the VM starts on its next use")
+
+
+def _as_it_is(answer: Answer, fds: list[int]) -> tuple[Answer, list[int]]:
+    return answer, fds
+
+
+def _close_fds_of(result: tuple[Answer, list[int]]) -> None:
+    _close_all(result[1])
 
 
 def _close_all(fds: list[int]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
+import secrets
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from hatchway.vm.sandbox import root_fs
@@ -22,18 +25,10 @@ def prepare(folder: Path, first_uid: int | None) -> None:
         return
     # Made under another name first: what is there under its own name is whole.
     new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
+    if new.is_dir():
+        remove(new)
     new.mkdir(mode=0o700)
-    made = [new]
-    for name in (
-        root_fs.UPPER,
-        root_fs.WORK,
-        root_fs.USR_UPPER,
-        root_fs.USR_WORK,
-        root_fs.LOWER,
-        root_fs.ROOT,
-    ):
-        made.append(new / name)
+    made = [new, *(new / name for name in root_fs.FOLDERS)]
     # The host's /usr/local/etc is configuration, which may hold secrets: an opaque folder in the upper layer hides it.
     hidden = new / root_fs.USR_UPPER / "local" / "etc"
     made += [hidden.parent, hidden]
@@ -48,15 +43,52 @@ def prepare(folder: Path, first_uid: int | None) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a VM's folder. Overlayfs leaves folders without any permission in its work folder."""
+    """Remove a VM's folder, and what an interrupted removal has left of it.
 
-    def allow_and_retry(function: object, path: str, _error: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700, follow_symlinks=True)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+    The tree is the guest's work. Every step goes through a descriptor and follows no link, and each folder found is
+    first moved up beside the VM's own: however deep the tree, two descriptors and no recursion are enough.
+    """
+    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        unique = (f"{folder.name}.{number:x}" for number in itertools.count(secrets.randbits(64)))
+        waiting = deque(
+            name for name in os.listdir(parent) if name == folder.name or name.startswith(f"{folder.name}.")
+        )
+        while waiting:
+            name = waiting.popleft()
+            waiting.extend(_empty(parent, name, unique))
+            os.rmdir(name, dir_fd=parent)
+    finally:
+        os.close(parent)
 
-    if folder.exists():
-        shutil.rmtree(folder, onerror=allow_and_retry)
+
+def _empty(parent: int, name: str, unique: Iterator[str]) -> list[str]:
+    """Remove the files in folder `name` and move its folders up to `parent`; the moved folders' new names."""
+    moved = []
+    folder = _open_folder(parent, name)
+    try:
+        with os.scandir(folder) as scan:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan]
+        for entry_name, is_folder in entries:
+            if is_folder:
+                # Moving a folder writes its "..", so it must be writable, and overlayfs leaves one of mode 000.
+                os.close(_open_folder(folder, entry_name))
+                new_name = next(unique)
+                os.rename(entry_name, new_name, src_dir_fd=folder, dst_dir_fd=parent)
+                moved.append(new_name)
+            else:
+                os.unlink(entry_name, dir_fd=folder)
+    finally:
+        os.close(folder)
+    return moved
+
+
+def _open_folder(parent: int, name: str) -> int:
+    """Open a folder after giving its owner every permission on it."""
+    path_fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        itself = f"/proc/self/fd/{path_fd}"
+        os.chmod(itself, 0o700)
+        return os.open(itself, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(path_fd)

@@ -1,0 +1,122 @@
+"""A server, from its parts: started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hatchway.api.app import create_app
+from hatchway.errors import Unavailable
+from hatchway.gateway.listener import Gateway
+from hatchway.options import VmOptions
+from hatchway.preview.address import host_url
+from hatchway.server.backend import ServerBackend, access_policy
+from hatchway.server.control import ControlServer
+from hatchway.server.services import ServerServices
+from hatchway.server.settings import Settings
+from hatchway.server.sweeper import sweep_expired
+from hatchway.store.store import Store
+from hatchway.vm.manager import VmManager
+from hatchway.vm.sandbox.id_ranges import overlaps_any, parse_subordinate_ids
+from hatchway.vm.sandbox.sandbox import Sandbox
+
+STOP_SECONDS = 2.0
+"""How long requests under way may take when the server stops."""
+
+_log = logging.getLogger("hatchway")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that listens."""
+
+    host: str
+    port: int
+    url: str
+    """Where the control API and the path form of previews are, without a trailing slash."""
+    sandbox: Sandbox
+
+
+@asynccontextmanager
+async def running(
+    kinds: Mapping[str, VmOptions], settings: Settings, clock: Callable[[], float] = time.time
+) -> AsyncIterator[RunningServer]:
+    """A server for as long as the context lasts.
+
+    Args:
+        kinds: the kinds of VM it offers, by name.
+        settings: where it listens and keeps its data.
+        clock: seconds since the epoch.
+
+    Raises:
+        HatchwayError: `data_dir_in_use`, `isolation_unavailable`, `address_unavailable` and others; nothing is left
+            behind by a server that did not start.
+    """
+    async with AsyncExitStack() as stack:
+        store = await Store.open(settings.data_dir, clock, overlaps_any(_given_ids()))
+        stack.push_async_callback(store.close)
+        sandbox = await Sandbox.start(settings.data_dir)
+        stack.push_async_callback(sandbox.close)
+        manager = VmManager(store, sandbox, kinds, settings.data_dir / "software", clock)
+        stack.push_async_callback(manager.close)
+        await manager.start()
+        control = ControlServer()
+        stack.push_async_callback(control.stop)
+        backend = ServerBackend(manager, store.previews, access_policy(settings), control.path)
+        gateway = Gateway(backend, preview_domain=settings.preview_domain, clock=clock)
+
+        def preview_url(token: str) -> str:
+            return host_url(token, settings.preview_domain, port)
+
+        await control.start(create_app(ServerServices(manager, store.previews, gateway, preview_url)))
+        try:
+            host, port = await gateway.start(settings.host, settings.port)
+        except OSError as error:
+            raise Unavailable(
+                "address_unavailable",
+                f"cannot listen on {settings.host} port {settings.port}: {error.strerror or 'no such address'}",
+                "another server may be using it: choose another with --port, or 0 for a free one",
+            ) from None
+        stack.push_async_callback(gateway.stop, STOP_SECONDS)
+        sweeping = asyncio.get_running_loop().create_task(sweep_expired(store.previews, gateway))
+        stack.push_async_callback(_cancel, sweeping)
+        shown = "localhost" if settings.host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else settings.host  # noqa: S104
+        yield RunningServer(host, port, f"http://{shown}:{port}", sandbox)
+
+
+async def serve(kinds: Mapping[str, VmOptions], settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then stop cleanly. Says on the log where it listens.
+
+    Raises:
+        HatchwayError: what keeps the server from starting; see `running`.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(kinds, settings) as server:
+        _log.info("listening on %s", server.url)
+        await stop.wait()
+        _log.info("stopping")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _given_ids() -> list[range]:
+    """The subordinate ids that this host has given to its users (subuid(5), subgid(5))."""
+    given: list[range] = []
+    for path in (Path("/etc/subuid"), Path("/etc/subgid")):
+        try:
+            given += parse_subordinate_ids(path.read_text())
+        except OSError:
+            pass  # none given
+    return given

@@ -1,0 +1,122 @@
+"""The operations of the control API, carried out by the VM manager and the store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import hatchway
+from hatchway.gateway.listener import Gateway
+from hatchway.preview.address import fetch_path
+from hatchway.preview.grant import validate_expiry, validate_port
+from hatchway.store.previews import Previews
+from hatchway.vm.files import OpenFile
+from hatchway.vm.key import Key
+from hatchway.vm.manager import VmManager
+from hatchway.vm.records import ExecRequest, PreviewInfo, ProcessEvent, ProcessInfo, SpawnRequest, VmInfo
+
+
+class ServerServices:
+    """Implements `hatchway.api.services.Services`.
+
+    Args:
+        manager: the VMs.
+        previews: the stored previews.
+        gateway: told when something it may be relaying ends.
+        preview_url: the host-mode address of a token, once the server listens.
+    """
+
+    version = hatchway.__version__
+
+    def __init__(
+        self, manager: VmManager, previews: Previews, gateway: Gateway, preview_url: Callable[[str], str]
+    ) -> None:
+        self._manager = manager
+        self._previews = previews
+        self._gateway = gateway
+        self._preview_url = preview_url
+
+    async def get_or_create_vm(self, name: str, key: Key) -> tuple[VmInfo, bool]:
+        """See `Services`."""
+        return await self._manager.get_or_create(name, key)
+
+    async def list_vms(self) -> list[VmInfo]:
+        """See `Services`."""
+        return await self._manager.list()
+
+    async def get_vm(self, vm_id: str) -> VmInfo:
+        """See `Services`."""
+        return await self._manager.get(vm_id)
+
+    async def destroy_vm(self, vm_id: str) -> None:
+        """See `Services`."""
+        await self._manager.destroy(vm_id)
+        self._gateway.forget_vm(vm_id)
+
+    async def write_file(
+        self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
+    ) -> int:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        return await machine.write_file(path, chunks, mode)
+
+    @asynccontextmanager
+    async def read_file(self, vm_id: str, path: bytes) -> AsyncIterator[OpenFile]:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        async with machine.read_file(path) as file:
+            yield file
+
+    async def file_exists(self, vm_id: str, path: bytes) -> bool:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).exists(path)
+
+    async def delete_file(self, vm_id: str, path: bytes) -> None:
+        """See `Services`."""
+        await (await self._manager.running(vm_id)).delete_file(path)
+
+    @asynccontextmanager
+    async def exec(self, vm_id: str, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        async with machine.exec(request) as events:
+            yield events
+
+    async def spawn(self, vm_id: str, request: SpawnRequest) -> int:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).spawn(request)
+
+    async def list_processes(self, vm_id: str) -> list[ProcessInfo]:
+        """See `Services`."""
+        return (await self._manager.running(vm_id)).processes.list()
+
+    async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).processes.wait(pid)
+
+    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+        """See `Services`."""
+        await (await self._manager.running(vm_id)).processes.signal(pid, signal)
+
+    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: int | None) -> PreviewInfo:
+        """See `Services`."""
+        vm = await self._manager.get(vm_id)
+        port = validate_port(port)
+        seconds = validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)
+        token, grant = await self._previews.mint(vm_id, port, seconds)
+        return PreviewInfo(
+            token=token,
+            path=fetch_path(token),
+            port=grant.port,
+            expires_at=grant.expires_at,
+            url=self._preview_url(token),
+        )
+
+    async def expire_preview(self, vm_id: str, token: str) -> bool:
+        """See `Services`."""
+        await self._manager.get(vm_id)
+        grant = await self._previews.expire(vm_id, token)
+        if grant is None:
+            return False
+        self._gateway.close_grant(grant.id)
+        return True
