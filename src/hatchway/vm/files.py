@@ -9,13 +9,15 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hatchway.errors import Unavailable
 from hatchway.vm.guest_errors import file_error, storage_full
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
+
+T = TypeVar("T")
 
 CHUNK_BYTES = 256 * 1024
 _INLINE_BYTES = 64 * 1024
@@ -37,7 +39,7 @@ class OpenFile:
             if self.size <= _INLINE_BYTES:
                 chunk = os.read(self._fd, wanted)
             else:
-                chunk = await asyncio.to_thread(os.read, self._fd, wanted)
+                chunk = await _in_thread(os.read, self._fd, wanted)
             if not chunk:
                 raise Unavailable(
                     "file_changed", "the file became shorter while it was read", "read it again"
@@ -146,7 +148,7 @@ async def _write_chunks(fd: int, chunks: AsyncIterator[bytes]) -> int:
         if len(chunk) <= _INLINE_BYTES and written <= _INLINE_BYTES:
             _write_all(fd, chunk)
         else:
-            await asyncio.to_thread(_write_all, fd, chunk)
+            await _in_thread(_write_all, fd, chunk)
         written += len(chunk)
     return written
 
@@ -155,6 +157,20 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Call in another thread, and wait for it even when cancelled.
+
+    The call goes on whoever waits; were the fd closed under it, it would read or write whatever gets that number next.
+    """
+    call = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait([call])
+        call.exception()
+        raise
 
 
 async def _discard(channel: Channel, handle: int) -> None:

@@ -1,0 +1,53 @@
+# The two that matter: `make demo` does the main job on a fresh machine, `make test` passes the tests.
+# Each target sets up what it needs, says what it does, and asks nothing.
+
+PY := .venv/bin/python
+
+.PHONY: help demo serve test lint types unit user-test bench lock clean
+
+help:
+	@echo "make demo    set up, then do the seed's page for real and end with a preview URL (KEEP=1: stay up)"
+	@echo "make serve   set up, then serve on http://localhost:6420"
+	@echo "make test    set up, then lint, types and every test; as root, the VM tests again as an ordinary user"
+	@echo "make lint    ruff and mypy alone"
+	@echo "make bench   set up, then measure and write docs/performance.md"
+	@echo "make lock    choose the newest allowed version of every package anew"
+	@echo "make clean   remove what these targets made"
+
+demo:
+	@tools/setup run
+	@.venv/bin/hatchway demo $(if $(KEEP),--keep)
+
+serve:
+	@tools/setup run
+	@.venv/bin/hatchway serve
+
+test: lint unit user-test
+
+lint:
+	@tools/setup test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+unit:
+	@tools/setup test
+	$(PY) -m pytest
+
+user-test:
+	@tools/setup test
+	tools/test-as-user
+
+bench:
+	@tools/setup bench
+	$(PY) -m benchmarks
+
+lock:
+	@tools/setup test
+	.venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
+		pyproject.toml --group build -o requirements.lock
+	.venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
+		-c requirements.lock pyproject.toml --group build --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
