@@ -1,8 +1,9 @@
 """The gateway beside nginx: the same upstream, the same load, in one run.
 
-An nginx serves a small static body. Our gateway (a process of its own, in-memory backend) and an nginx proxy with one worker
-stand before it. wrk drives each in short alternating rounds over 32 keep-alive connections; the medians are printed, with the
-CPU time (user and system) that the proxy's process spent per request. Needs `nginx` and `wrk`. Loopback only.
+An nginx serves a small static body. Our gateway (a process of its own, in-memory backend) and an nginx proxy with
+one worker stand before it. wrk drives each in short alternating rounds over 32 keep-alive connections; the medians
+are printed, with the CPU time (user and system) that the proxy's process spent per request. Needs `nginx` and `wrk`.
+Loopback only.
 
     python benchmarks/gateway_vs_nginx.py [--quick]
 """
@@ -150,7 +151,16 @@ def _load(target: Target, seconds: int) -> tuple[float, float, float]:
     """Requests per second, CPU microseconds per request, and the 99th percentile in milliseconds."""
     before = _cpu_seconds(target.pid)
     output = subprocess.run(
-        [_tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {target.host}", target.url],
+        [
+            _tool("wrk"),
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}s",
+            "--latency",
+            "-H",
+            f"Host: {target.host}",
+            target.url,
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -193,7 +203,8 @@ def run(quick: bool = False) -> list[Row]:
         )
         proxy = (
             f"upstream app {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}"
-            'server { LISTEN location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";'
+            "server { LISTEN location / { proxy_pass http://app; proxy_http_version 1.1;"
+            'proxy_set_header Connection "";'
             "proxy_set_header Host localhost:3000; proxy_set_header X-Forwarded-For $remote_addr;"
             "proxy_set_header X-Forwarded-Proto $scheme; add_header Access-Control-Allow-Origin *;"
             "add_header Referrer-Policy same-origin; proxy_max_temp_file_size 0; } }"
@@ -215,7 +226,9 @@ def run(quick: bool = False) -> list[Row]:
         for _ in range(rounds):
             for name, target in targets.items():
                 downloads[name].append(_download(target))
-    rate, cpu, p99 = ([statistics.median(one[i] for one in loads[name]) for name in targets] for i in range(3))
+    rate, cpu, p99 = (
+        [statistics.median(one[i] for one in loads[name]) for name in targets] for i in range(3)
+    )
     speed = [statistics.median(downloads[name]) / 1e6 for name in targets]
     return [
         Row("small GET, 32 connections", rate[0], "requests/s", rate[0] / rate[1], 0.6),

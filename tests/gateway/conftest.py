@@ -10,14 +10,21 @@ from dataclasses import replace
 
 import pytest
 import uvloop
-from gateway.zoo import Script, Upstream
 
+from gateway.zoo import Script, Upstream
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.listener import Gateway
 from hatchway.gateway.memory import MemoryBackend
 
 TOKEN = "0123456789abcdefghijklmnopqrstuv"
 OTHER_TOKEN = "z" * 32
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits, turn by turn of the loop, until `condition`."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0)
 
 
 class FakeClock:
@@ -90,7 +97,9 @@ class Rig:
     async def start(self) -> None:
         self.host, self.port = await self.gateway.start("127.0.0.1", 0)
 
-    async def upstream(self, script: Script, *, vm_id: str = "vm1", port: int = 3000, token: str = TOKEN) -> Upstream:
+    async def upstream(
+        self, script: Script, *, vm_id: str = "vm1", port: int = 3000, token: str = TOKEN
+    ) -> Upstream:
         """A service in a VM, with a preview of it."""
         upstream = Upstream(script)
         self.upstreams.append(upstream)

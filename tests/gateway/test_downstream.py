@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
+
 from gateway.conftest import TOKEN, Rig
 from gateway.zoo import Conversation, answers, echo, ok
-
 from hatchway.gateway.limits import GatewayLimits
 
 HOST = f"Host: {TOKEN}.localhost\r\n".encode()
 
+GET = b"GET / HTTP/1.1\r\n" + HOST
+POST = b"POST / HTTP/1.1\r\n" + HOST
+
 # The published families of request smuggling and head confusion: each must be refused before any upstream sees a byte.
 MALFORMED = {
-    "length and coding": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
-    "coding and length": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\nG",
-    "two lengths": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-    "same length twice": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    "list of lengths": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5, 5\r\n\r\nhello",
-    "signed length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +5\r\n\r\nhello",
-    "negative length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n",
-    "hexadecimal length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 0x5\r\n\r\nhello",
-    "underscored length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1_0\r\n\r\nhellohello",
-    "empty length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: \r\n\r\n",
-    "endless length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
-    "other coding": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "identity": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n",
-    "chunked twice": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    "two codings": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
-    "almost chunked": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "vertical tab before chunked": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "length and coding": POST + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
+    "coding and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\nG",
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "same length twice": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    "list of lengths": POST + b"Content-Length: 5, 5\r\n\r\nhello",
+    "signed length": POST + b"Content-Length: +5\r\n\r\nhello",
+    "negative length": POST + b"Content-Length: -1\r\n\r\n",
+    "hexadecimal length": POST + b"Content-Length: 0x5\r\n\r\nhello",
+    "underscored length": POST + b"Content-Length: 1_0\r\n\r\nhellohello",
+    "empty length": POST + b"Content-Length: \r\n\r\n",
+    "endless length": POST + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
+    "other coding": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
+    "chunked twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "two codings": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+    "almost chunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "vertical tab before chunked": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     "coding in 1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "space before colon": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length : 5\r\n\r\nhello",
-    "tab before colon": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
-    "folded field": b"GET / HTTP/1.1\r\n" + HOST + b"X-A: b\r\n c\r\n\r\n",
+    "space before colon": POST + b"Content-Length : 5\r\n\r\nhello",
+    "tab before colon": POST + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
+    "folded field": GET + b"X-A: b\r\n c\r\n\r\n",
     "folded first field": b"GET / HTTP/1.1\r\n " + HOST + b"\r\n",
-    "bare LF": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\nTransfer-Encoding: chunked\r\n\r\n",
+    "bare LF": GET + b"X: a\nTransfer-Encoding: chunked\r\n\r\n",
     "only LF": b"GET / HTTP/1.1\n" + HOST.replace(b"\r", b"") + b"\n",
-    "bare CR": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\rb\r\n\r\n",
-    "CR CR LF": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\r\n\r\n",
-    "NUL in a value": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\x00b\r\n\r\n",
-    "NUL in a name": b"GET / HTTP/1.1\r\n" + HOST + b"X\x00: b\r\n\r\n",
-    "delete in a value": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\x7fb\r\n\r\n",
-    "no colon": b"GET / HTTP/1.1\r\n" + HOST + b"Nonsense\r\n\r\n",
-    "no name": b"GET / HTTP/1.1\r\n" + HOST + b": value\r\n\r\n",
-    "name with a bracket": b"GET / HTTP/1.1\r\n" + HOST + b"X(y): value\r\n\r\n",
+    "bare CR": GET + b"X: a\rb\r\n\r\n",
+    "CR CR LF": GET + b"X: a\r\r\n\r\n",
+    "NUL in a value": GET + b"X: a\x00b\r\n\r\n",
+    "NUL in a name": GET + b"X\x00: b\r\n\r\n",
+    "delete in a value": GET + b"X: a\x7fb\r\n\r\n",
+    "no colon": GET + b"Nonsense\r\n\r\n",
+    "no name": GET + b": value\r\n\r\n",
+    "name with a bracket": GET + b"X(y): value\r\n\r\n",
     "no Host": b"GET / HTTP/1.1\r\nX: y\r\n\r\n",
-    "two Hosts": b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
+    "two Hosts": GET + HOST + b"\r\n",
     "empty Host": b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "Host with a user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
@@ -61,7 +65,7 @@ MALFORMED = {
     "relative target": b"GET a HTTP/1.1\r\n" + HOST + b"\r\n",
     "asterisk": b"GET * HTTP/1.1\r\n" + HOST + b"\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "body with an upgrade": b"POST / HTTP/1.1\r\n" + HOST
+    "body with an upgrade": POST
     + b"Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello",
     "two empty lines first": b"\r\n\r\nGET / HTTP/1.1\r\n" + HOST + b"\r\n",
 }  # fmt: skip
@@ -109,7 +113,9 @@ BAD_CHUNKS = [
 
 
 @pytest.mark.parametrize("chunks", BAD_CHUNKS)
-async def test_refuses_bad_chunks_and_leaves_the_service_without_a_whole_request(rig: Rig, chunks: bytes) -> None:
+async def test_refuses_bad_chunks_and_leaves_the_service_without_a_whole_request(
+    rig: Rig, chunks: bytes
+) -> None:
     upstream = await rig.upstream(echo)
     client = await rig.client()
     client.send(rig.request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=chunks))
@@ -120,7 +126,9 @@ async def test_refuses_bad_chunks_and_leaves_the_service_without_a_whole_request
 
 async def test_a_chunked_body_is_passed_on_in_chunks_of_our_own_without_extensions(rig: Rig) -> None:
     await rig.upstream(echo)
-    body = b"5;ext=1\r\nhello\r\n000006  \r\n world\r\n0\r\nX-Sum: 1\r\nContent-Length: 4\r\nHost: evil\r\n\r\n"
+    body = (
+        b"5;ext=1\r\nhello\r\n000006  \r\n world\r\n0\r\nX-Sum: 1\r\nContent-Length: 4\r\nHost: evil\r\n\r\n"
+    )
     _, echoed = await rig.ask(rig.request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body))
     assert echoed.endswith(b"\r\n\r\nb\r\nhello world\r\n0\r\nX-Sum: 1\r\n\r\n")
     assert b"Content-Length" not in echoed
@@ -166,7 +174,9 @@ async def test_pipelined_refusals_do_not_nest(rig: Rig) -> None:
 async def test_what_follows_a_body_is_the_next_request(rig: Rig) -> None:
     await rig.upstream(echo)
     client = await rig.client()
-    client.send(rig.request("POST /a HTTP/1.1", "Content-Length: 5", body=b"hello") + rig.request("GET /b HTTP/1.1"))
+    client.send(
+        rig.request("POST /a HTTP/1.1", "Content-Length: 5", body=b"hello") + rig.request("GET /b HTTP/1.1")
+    )
     assert (await client.answer())[1].startswith(b"POST /a ")
     assert (await client.answer())[1].startswith(b"GET /b ")
     client.send(
@@ -253,9 +263,6 @@ class TestTimes:
         await client.ended()
         while rig.gateway.connections:
             client.send(b"more")
-            await client.writer.drain() if not client.writer.transport.is_closing() else None
-            import asyncio
-
             await asyncio.sleep(0.01)
 
 
@@ -299,7 +306,9 @@ class TestTargets:
 
     async def test_the_authority_of_an_absolute_target_is_the_host(self, rig: Rig) -> None:
         await rig.upstream(echo)
-        head, body = await rig.ask(f"GET http://{rig.authority}/p?q HTTP/1.1\r\nHost: elsewhere\r\n\r\n".encode())
+        head, body = await rig.ask(
+            f"GET http://{rig.authority}/p?q HTTP/1.1\r\nHost: elsewhere\r\n\r\n".encode()
+        )
         assert head.startswith(b"HTTP/1.1 200 ")
         assert body.startswith(b"GET /p?q HTTP/1.1\r\nHost: localhost:3000\r\n")
         assert b"elsewhere" not in body

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 
 import pytest
-from gateway.conftest import OTHER_TOKEN, TOKEN, Rig
+
+from gateway.conftest import OTHER_TOKEN, TOKEN, Rig, until
 from gateway.zoo import Conversation, answers, answers_and_closes, echo, gzipped, ok
 
 MEGABYTE = 1 << 20
@@ -22,7 +24,9 @@ class TestFraming:
 
     async def test_chunks_stay_chunks_and_trailers_pass(self, rig: Rig) -> None:
         wire = b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX-Sum: 7\r\nSet-Cookie: a=b\r\n\r\n"
-        await rig.upstream(answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + wire))
+        await rig.upstream(
+            answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + wire)
+        )
         client = await rig.client()
         client.send(rig.request() * 2)
         for _ in range(2):
@@ -105,7 +109,9 @@ class TestFraming:
             b"y" * 70000,
         ],
     )
-    async def test_a_malformed_answer_is_a_502_and_its_connection_is_dropped(self, rig: Rig, wire: bytes) -> None:
+    async def test_a_malformed_answer_is_a_502_and_its_connection_is_dropped(
+        self, rig: Rig, wire: bytes
+    ) -> None:
         upstream = await rig.upstream(answers(wire))
         head, _ = await rig.ask(rig.request())
         assert head.startswith(b"HTTP/1.1 502 ")
@@ -113,7 +119,9 @@ class TestFraming:
         await upstream.until(lambda: upstream.ended == 1)
 
     async def test_bad_chunks_in_an_answer_break_the_connection(self, rig: Rig) -> None:
-        await rig.upstream(answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n"))
+        await rig.upstream(
+            answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n")
+        )
         client = await rig.client()
         client.send(rig.request())
         await client.head()
@@ -122,7 +130,11 @@ class TestFraming:
 
 class TestPassesOn:
     async def test_encodings_and_redirects(self, rig: Rig) -> None:
-        await rig.upstream(answers(gzipped(b"hello" * 100), b"HTTP/1.1 302 Found\r\nLocation: next\r\nContent-Length: 0\r\n\r\n"))
+        await rig.upstream(
+            answers(
+                gzipped(b"hello" * 100), b"HTTP/1.1 302 Found\r\nLocation: next\r\nContent-Length: 0\r\n\r\n"
+            )
+        )
         head, body = await rig.ask(rig.request())
         assert b"\r\nContent-Encoding: gzip\r\n" in head
         assert gzip.decompress(body) == b"hello" * 100
@@ -141,7 +153,9 @@ class TestPassesOn:
             assert b"\r\nExpect: 100-continue\r\n" in head
             await conversation.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = await conversation.exactly(5)
-            await conversation.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\nX: y\r\n\r\n" + ok(body))
+            await conversation.send(
+                b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\nX: y\r\n\r\n" + ok(body)
+            )
             await conversation.head()
 
         await rig.upstream(careful)
@@ -363,7 +377,9 @@ class TestVanishing:
         client.close()
         await upstream.until(lambda: upstream.ended == 1)
 
-    async def test_a_client_that_leaves_while_dialling_leaves_its_connection_to_the_next(self, rig: Rig) -> None:
+    async def test_a_client_that_leaves_while_dialling_leaves_its_connection_to_the_next(
+        self, rig: Rig
+    ) -> None:
         upstream = await rig.upstream(answers(ok()))
         dial, dialling, go_on = rig.backend.dial, asyncio.Event(), asyncio.Event()
 
@@ -377,8 +393,7 @@ class TestVanishing:
         client.send(rig.request())
         await dialling.wait()
         client.close()
-        while rig.gateway.connections:
-            await asyncio.sleep(0)
+        await until(lambda: not (rig.gateway.connections))
         go_on.set()
         await upstream.until(lambda: len(upstream.conversations) == 1)
         assert (await rig.ask(rig.request()))[0].startswith(b"HTTP/1.1 200 ")
@@ -506,7 +521,9 @@ class TestBackPressure:
         await pouring
         assert (await client.answer())[1] == b"all"
 
-    async def test_a_client_that_pipelines_and_does_not_read_is_not_served_without_end(self, rig: Rig) -> None:
+    async def test_a_client_that_pipelines_and_does_not_read_is_not_served_without_end(
+        self, rig: Rig
+    ) -> None:
         upstream = await rig.upstream(answers(ok(b"x" * MEGABYTE)))
         client = await rig.client(receive_buffer=4096)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -519,12 +536,11 @@ class TestBackPressure:
             assert len((await client.answer())[1]) == MEGABYTE
 
 
-async def settled(measure: object) -> int:
+async def settled(measure: Callable[[], int]) -> int:
     """The value of `measure` once it stays the same over many turns of the loop."""
-    assert callable(measure)
     last, same = measure(), 0
     while same < 30:
         await asyncio.sleep(0.005)
         now = measure()
         last, same = (now, same + 1) if now == last else (now, 0)
-    return int(last)
+    return last

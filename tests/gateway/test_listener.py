@@ -7,9 +7,9 @@ import gc
 import os
 
 import pytest
-from gateway.conftest import OTHER_TOKEN, TOKEN, FakeClock, Rig
-from gateway.zoo import Conversation, answers, echo, ok
 
+from gateway.conftest import OTHER_TOKEN, TOKEN, FakeClock, Rig, until
+from gateway.zoo import Conversation, answers, echo, ok
 from hatchway.errors import AccessDenied, Unavailable
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.listener import Gateway
@@ -112,8 +112,13 @@ class TestGrants:
         await idle.answer()
         uploading = await rig.client()
         uploading.send(rig.request("POST / HTTP/1.1", "Content-Length: 100", body=b"half"))
-        while len(rig.gateway.connections) < 2 or not all(one.grant for one in rig.gateway.connections):
-            await asyncio.sleep(0)
+        await until(
+            lambda: (
+                not (
+                    len(rig.gateway.connections) < 2 or not all(one.grant for one in rig.gateway.connections)
+                )
+            )
+        )
         assert rig.gateway.close_grant(rig.grant.id) == 2
         await idle.ended()
         assert not await uploading.ended()
@@ -220,11 +225,9 @@ class TestSlowDecisions:
         client.send(rig.request())
         await asked.wait()
         client.close()
-        while rig.gateway.connections:
-            await asyncio.sleep(0)
+        await until(lambda: not (rig.gateway.connections))
         go_on.set()
-        while rig.gateway._tasks:
-            await asyncio.sleep(0)
+        await until(lambda: not (rig.gateway._tasks))
         assert not upstream.conversations
 
 
@@ -246,7 +249,10 @@ class TestDialErrors:
         rig.backend.dial = dial  # type: ignore[method-assign, assignment]
         head, body = await rig.ask(rig.request())
         assert head.startswith(b"HTTP/1.1 503 ")
-        assert body == b'{"code": "vm_boot_failed", "message": "The VM did not start", "hint": "Look at the log."}'
+        assert (
+            body
+            == b'{"code": "vm_boot_failed", "message": "The VM did not start", "hint": "Look at the log."}'
+        )
 
     async def test_any_other_error_shows_nothing_of_itself(self, rig: Rig) -> None:
         await rig.upstream(echo)
@@ -262,5 +268,7 @@ class TestDialErrors:
     async def test_a_body_that_was_being_sent_meanwhile(self, rig: Rig) -> None:
         upstream = await rig.upstream(answers(ok()))
         await upstream.stop()
-        head, _ = await rig.ask(rig.request("POST / HTTP/1.1", "Content-Length: 1000000", body=b"x" * 500_000))
+        head, _ = await rig.ask(
+            rig.request("POST / HTTP/1.1", "Content-Length: 1000000", body=b"x" * 500_000)
+        )
         assert head.startswith(b"HTTP/1.1 502 ")

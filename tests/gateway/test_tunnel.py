@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from gateway.conftest import TOKEN, Rig
-from gateway.test_exchange import MEGABYTE, settled
-from gateway.zoo import Conversation, answers, ok
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
+
+from gateway.conftest import TOKEN, Rig, until
+from gateway.test_exchange import MEGABYTE, settled
+from gateway.zoo import Conversation, answers, ok
 
 UPGRADE = ("Connection: keep-alive, Upgrade", "Upgrade: raw")
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
@@ -30,7 +31,9 @@ class TestRaw:
         upstream = await rig.upstream(raw_echo)
         client = await rig.client()
         client.send(rig.request("GET /chat HTTP/1.1", *UPGRADE))
-        assert await client.head() == SWITCH.replace(b"Connection: Upgrade\r\nUpgrade: raw", b"Upgrade: raw\r\nConnection: upgrade")
+        assert await client.head() == SWITCH.replace(
+            b"Connection: Upgrade\r\nUpgrade: raw", b"Upgrade: raw\r\nConnection: upgrade"
+        )
         assert b"\r\nConnection: upgrade\r\nUpgrade: raw\r\n" in upstream.received
         everything = bytes(range(256)) * 1000
         client.send(everything)
@@ -102,8 +105,7 @@ class TestRaw:
         else:
             leave.set()
             await client.ended()
-        while rig.gateway.tunnels:
-            await asyncio.sleep(0)
+        await until(lambda: not (rig.gateway.tunnels))
 
     async def test_a_slow_client_stops_the_service(self, rig: Rig) -> None:
         sent = 0
@@ -127,7 +129,11 @@ class TestRaw:
 
     async def test_a_refused_upgrade_is_an_ordinary_answer(self, rig: Rig) -> None:
         await rig.upstream(
-            answers(b"HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: other\r\nContent-Length: 2\r\n\r\nno", ok())
+            answers(
+                b"HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: other\r\n"
+                b"Content-Length: 2\r\n\r\nno",
+                ok(),
+            )
         )
         client = await rig.client()
         client.send(rig.request("GET / HTTP/1.1", *UPGRADE))
@@ -143,10 +149,16 @@ class TestRaw:
         [
             ("Upgrade: raw",),
             ("Connection: upgrade",),
-            ("Connection: upgrade, http2-settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"),
+            (
+                "Connection: upgrade, http2-settings",
+                "Upgrade: h2c",
+                "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+            ),
         ],
     )
-    async def test_what_is_no_upgrade_is_not_passed_on_as_one(self, rig: Rig, fields: tuple[str, ...]) -> None:
+    async def test_what_is_no_upgrade_is_not_passed_on_as_one(
+        self, rig: Rig, fields: tuple[str, ...]
+    ) -> None:
         upstream = await rig.upstream(answers(ok()))
         await rig.ask(rig.request("GET / HTTP/1.1", *fields))
         assert b"upgrade" not in upstream.received.lower()

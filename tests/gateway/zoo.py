@@ -117,8 +117,8 @@ class Upstream:
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
-        while self._tasks:
-            await asyncio.sleep(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         for conversation in self.conversations:
             conversation.writer.transport.abort()
         await asyncio.sleep(0)

@@ -52,7 +52,7 @@ def preview_ended() -> HatchwayError:
 def prefers_html(accept: bytes | None) -> bool:
     """Whether the Accept field wants a page rather than JSON (RFC 9110 section 12.5.1): it names `text/html`,
     and not JSON above it."""
-    if not accept or b"text/html" not in accept:
+    if not accept:
         return False
     weights = {b"text/html": 0.0, b"application/json": 0.0}
     for part in accept.lower().split(b","):
