@@ -65,7 +65,7 @@ class Preview:
     """A new preview. Its token is given out here and nowhere else; it is in `path` and `url` too."""
 
     path: str = field(repr=False)
-    """The path-mode address, relative to the server: `/fetch/{token}`."""
+    """The path-mode address, relative to the server's URL."""
     token: str = field(repr=False)
     port: int
     expires_at: datetime
