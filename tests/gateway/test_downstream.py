@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.conftest import TOKEN, Rig
+from gateway.conftest import TOKEN, Rig, until
 from gateway.zoo import Conversation, answers, echo, ok
 from hatchway.gateway.limits import GatewayLimits
 
@@ -171,6 +171,20 @@ async def test_pipelined_refusals_do_not_nest(rig: Rig) -> None:
         assert head.startswith(b"HTTP/1.1 403 ")
 
 
+async def test_a_client_that_pipelines_refusals_and_does_not_read_them_is_not_served_without_end(
+    rig: Rig,
+) -> None:
+    client = await rig.client(receive_buffer=4096)
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    count = 30_000
+    client.send(b"GET /fetch/x/ HTTP/1.1\r\nHost: a\r\n\r\n" * count)
+    await until(lambda: any(one.full for one in rig.gateway.connections))
+    client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    for _ in range(count):
+        head, _ = await client.answer()
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+
 async def test_what_follows_a_body_is_the_next_request(rig: Rig) -> None:
     await rig.upstream(echo)
     client = await rig.client()
@@ -254,6 +268,21 @@ class TestTimes:
         head, _ = await rig.ask(rig.request())
         assert head.startswith(b"HTTP/1.1 504 ")
         await upstream.until(lambda: upstream.ended == 1)
+
+    async def test_a_slow_reader_of_an_early_answer_gets_all_of_it(self, rig: Rig) -> None:
+        async def refuses(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(ok(bytes(8 << 20)))
+            await conversation.rest()
+
+        await rig.upstream(refuses)
+        client = await rig.client(receive_buffer=4096)
+        client.send(rig.request("POST / HTTP/1.1", "Content-Length: 100", body=b"half"))
+        await client.head()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.3)  # longer than a client may linger
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await client.exactly(8 << 20)) == 8 << 20
 
     async def test_a_client_that_goes_on_sending_after_a_refusal_is_cut(self, rig: Rig) -> None:
         client = await rig.client()

@@ -112,7 +112,12 @@ class ClientConnection(asyncio.Protocol):
                     self.refuse(error, None, close=True)
                     return
             self._begin(plan, rest)
-            if self._busy or not rest:
+            if self._busy:
+                if self.exchange is None and not self._closing:
+                    self._pending = rest  # the client does not read its answers: no more of them for now
+                    self._hold(_PIPELINED)
+                return
+            if not rest:
                 return
             data = rest
 
@@ -405,6 +410,9 @@ class ClientConnection(asyncio.Protocol):
                 None,
                 close=True,
             )
+        elif self._closing and self.transport.get_write_buffer_size():
+            # It lingers because it may be sending, but is still reading its answer.
+            self.deadline = self.gateway.pool.now + self.gateway.limits.linger_seconds
         else:
             self.transport.abort()
 

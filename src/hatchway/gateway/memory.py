@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from hatchway.errors import AccessDenied, HatchwayError, NotFound
 from hatchway.gateway.destination import ControlDestination, Destination, PortDestination
@@ -67,21 +68,18 @@ class MemoryBackend:
                 return Deny(_unauthorised())
             upstream = Upstream(destination.vm_id, destination.port)
             return Allow(upstream, drop_authorization=self._is_bearer(facts))
-        known = self._verdicts.get(destination.token)
-        grant = self._grants.get(digest(destination.token)) if is_token(destination.token) else None
-        if grant is None or not grant.holds(self._clock()):
+        token = destination.token
+        known = self._verdicts.get(token)
+        if known is None:
+            grant = self._grants.get(digest(token)) if is_token(token) else None
+            if grant is None:
+                return Deny(preview_ended())
+            ends = None if grant.expires_at == float("inf") else grant.expires_at
+            known = Allow(Upstream(grant.vm_id, grant.port), grant.id, ends)
+            self._verdicts[token] = known
+        if known.expires_at is not None and known.expires_at <= self._clock():
             return Deny(preview_ended())
-        if known is None or self._is_bearer(facts):
-            expires_at = None if grant.expires_at == float("inf") else grant.expires_at
-            known = Allow(
-                Upstream(grant.vm_id, grant.port),
-                grant.id,
-                expires_at,
-                drop_authorization=self._is_bearer(facts),
-            )
-            if not known.drop_authorization:
-                self._verdicts[destination.token] = known
-        return known
+        return replace(known, drop_authorization=True) if self._is_bearer(facts) else known
 
     def _is_bearer(self, facts: RequestFacts) -> bool:
         return self._api_token is not None and facts.authorization == b"Bearer " + self._api_token.encode()

@@ -95,6 +95,10 @@ class Pool:
     def lost(self, connection: UpstreamConnection) -> None:
         """Called by a connection that is gone."""
         self.open.discard(connection)
+        self.withdraw(connection)
+
+    def withdraw(self, connection: UpstreamConnection) -> None:
+        """Called by a connection that nobody should take any more."""
         idle = self._idle.get(connection.upstream)
         if idle is not None and connection in idle:
             idle.remove(connection)

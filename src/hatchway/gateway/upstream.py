@@ -152,7 +152,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer = None
         self._decoder = None
         self.used = True
-        if answer.reusable and exchange.request_done and not surplus:
+        unsent = exchange.plan.body and self.transport.get_write_buffer_size()
+        if answer.reusable and exchange.request_done and not surplus and not unsent:
             if not self._reading:
                 self.resume_reading()
             self._pool.give(self)
@@ -162,6 +163,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         self._at_eof = True
+        if self.exchange is None:
+            self._pool.withdraw(self)  # at once: it is still open for a turn of the loop
 
     def connection_lost(self, error: Exception | None) -> None:
         self._pool.lost(self)
