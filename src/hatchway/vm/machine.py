@@ -86,14 +86,18 @@ class Machine:
         """Run a command; its output and its end are iterated over. Leaving the context kills what still runs."""
         command = request.command
         argv = [SHELL, "-c", command] if isinstance(command, str) else command
-        process = await self.processes.start(argv, request.env, request.cwd, request.stdin)
-        async with aclosing(self.processes.events(process, request.timeout)) as events:
-            yield events
+        process = await self.processes.start(argv, request.env, request.cwd, request.stdin, listed=False)
+        try:
+            async with aclosing(self.processes.events(process, request.timeout)) as events:
+                yield events
+        finally:
+            # Not left to the generator: closing one that nobody has begun to read runs none of it.
+            self.processes.leave(process)
 
     async def spawn(self, request: SpawnRequest) -> int:
         """Start a program and let it run; its pid inside the VM."""
         argv = [request.command, *request.args]
-        process = await self.processes.start(argv, request.env, request.cwd)
+        process = await self.processes.start(argv, request.env, request.cwd, listed=True)
         process.output.discard()
         return process.pid
 

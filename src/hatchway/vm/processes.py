@@ -32,9 +32,15 @@ ENVIRONMENT = {
 class Process:
     """One process started in a VM."""
 
-    def __init__(self, pid: int, command: list[str], output: OutputQueue, stdin: InputWriter | None) -> None:
+    def __init__(
+        self, pid: int, command: list[str], output: OutputQueue, stdin: InputWriter | None, *, listed: bool
+    ) -> None:
         self.pid = pid
         self.command = command
+        self.listed = listed
+        """Whether it is one that runs on by itself: listed, and remembered after its end."""
+        self.left = False
+        """Whether nobody reads its output any more."""
         self.started_at = time.time()
         self.output = output
         self.stdin = stdin
@@ -76,7 +82,13 @@ class Processes:
         self._channel = channel
 
     async def start(
-        self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
+        self,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str | None,
+        stdin: bytes | None = None,
+        *,
+        listed: bool,
     ) -> Process:
         """Start a process.
 
@@ -85,6 +97,8 @@ class Processes:
             env: added to `ENVIRONMENT`.
             cwd: the working directory, absolute; None: /home/user.
             stdin: its whole standard input; None: empty.
+            listed: whether it runs on by itself, is in `list` and is remembered after its end. Of any other, `leave`
+                must be called.
 
         Raises:
             HatchwayError: `command_not_found`, `cwd_not_found`, `not_executable`, `too_many_processes` and others.
@@ -94,7 +108,7 @@ class Processes:
 
         def take(answer: Answer, fds: list[int]) -> Process:
             # Entered before the next message is looked at, which may be word of its exit.
-            return self._enter(answer.pid, argv, fds, stdin)
+            return self._enter(answer.pid, argv, fds, stdin, listed=listed)
 
         request = self._channel.request_and_take(
             "spawn", take, self._abandon, argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=stdin is not None
@@ -110,7 +124,9 @@ class Processes:
                 "write them to a file in the VM",
             ) from None
 
-    def _enter(self, pid: int, argv: list[str], fds: list[int], stdin: bytes | None) -> Process:
+    def _enter(
+        self, pid: int, argv: list[str], fds: list[int], stdin: bytes | None, *, listed: bool
+    ) -> Process:
         expected = 2 if stdin is None else 3
         if len(fds) != expected or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds):
             for fd in fds:
@@ -118,7 +134,7 @@ class Processes:
             raise Unavailable("vm_failed", "the VM gave a wrong answer")
         output = OutputQueue({"stdout": fds[0], "stderr": fds[1]})
         writer = InputWriter(fds[2], stdin) if stdin is not None else None
-        process = Process(pid, argv, output, writer)
+        process = Process(pid, argv, output, writer, listed=listed)
         earlier = self._processes.pop(pid, None)
         if earlier is not None:  # one that has ended: the guest's kernel uses pids again
             self._forget(earlier)
@@ -127,8 +143,8 @@ class Processes:
 
     def _abandon(self, process: Process) -> None:
         """Whoever started it was cancelled and never learned its pid."""
-        self._kill_soon(process)
-        process.output.discard()
+        process.listed = False
+        self.leave(process)
 
     def exited(self, pid: int, status: int) -> None:
         """A process has ended, with this wait status (wait(2)). Called by the channel."""
@@ -139,7 +155,10 @@ class Processes:
             process.end(Exit(exit_code=None, signal=os.WTERMSIG(status)))
         else:
             process.end(Exit(exit_code=os.WEXITSTATUS(status), signal=None))
-        self._forget_oldest()
+        if process.listed:
+            self._forget_oldest()
+        elif process.left:
+            self._drop(process)
 
     def get(self, pid: int) -> Process:
         """The process with this pid.
@@ -157,8 +176,8 @@ class Processes:
             ) from None
 
     def list(self) -> list[ProcessInfo]:
-        """All processes that run, and the last ones that have ended, in the order they were started."""
-        return [process.info() for process in self._processes.values()]
+        """Those that run on by themselves, and the last ones that have ended, in the order they were started."""
+        return [process.info() for process in self._processes.values() if process.listed]
 
     async def wait(self, pid: int) -> ProcessInfo:
         """Wait for the end of a process."""
@@ -180,8 +199,7 @@ class Processes:
     async def events(self, process: Process, timeout: float | None) -> AsyncGenerator[ProcessEvent, None]:
         """The output of a process as it comes, then its end.
 
-        It ends with the process, not with its pipes: what the process left running may hold them open for ever. Leaving
-        early kills the process with its whole group.
+        It ends with the process, not with its pipes: what the process left running may hold them open for ever.
 
         Args:
             process: just started.
@@ -208,9 +226,15 @@ class Processes:
         finally:
             if timer is not None:
                 timer.cancel()
-            if not process.exit.done():
-                self._kill_soon(process)
-            process.output.discard()
+
+    def leave(self, process: Process) -> None:
+        """Nobody reads its output any more: kill it with its whole group if it still runs, and forget it."""
+        process.left = True
+        process.output.discard()
+        if process.exit.done():
+            self._drop(process)
+        else:
+            self._kill_soon(process)
 
     def close(self) -> None:
         """The VM has ended, and with it every process."""
@@ -232,8 +256,12 @@ class Processes:
         task.add_done_callback(self._kills.discard)
 
     def _forget_oldest(self) -> None:
-        ended = [process for process in self._processes.values() if process.exit.done()]
+        ended = [process for process in self._processes.values() if process.listed and process.exit.done()]
         for process in ended[:-KEPT_EXITED]:
+            self._drop(process)
+
+    def _drop(self, process: Process) -> None:
+        if self._processes.get(process.pid) is process:  # else its pid has been used again
             del self._processes[process.pid]
             self._forget(process)
 
