@@ -1,0 +1,110 @@
+"""A server as a real child process: `python -m hatchway serve` on a free port."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from e2e.waiting import wait_until
+
+COMMAND = (sys.executable, "-m", "hatchway")
+START_SECONDS = 20.0
+STOP_SECONDS = 20.0
+
+_LISTENING = re.compile(rb"listening on (http://localhost:([0-9]+))\n")
+
+
+def clean_environment(**added: str) -> dict[str, str]:
+    """This process's environment without what is meant for other servers and clients, and with `added`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HATCHWAY_")}
+    return kept | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"} | added
+
+
+def run_command(
+    *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one `hatchway` command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        env=clean_environment(**(environment or {})),
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+class ServerProcess:
+    """A server that runs in a process of its own. A context manager, which stops it.
+
+    Args:
+        folder: where its data and its output go; another server on the same folder finds the same data.
+        arguments: more arguments of `hatchway serve`.
+        environment: added to the clean environment.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.data_dir = folder / "data"
+        self._stdout, self._stderr = folder / "stdout", folder / "stderr"
+        self._said_before = len(self._stderr.read_bytes()) if self._stderr.exists() else 0
+        with open(self._stdout, "ab") as stdout, open(self._stderr, "ab") as stderr:
+            self._process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", "0", "--data-dir", str(self.data_dir), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=clean_environment(**(environment or {})),
+            )
+        try:
+            wait_until(self._listens_or_ended, "the server listens", START_SECONDS)
+        except BaseException:
+            self.kill()
+            raise
+        found = _LISTENING.search(self._said())
+        assert found is not None, f"the server did not start: {self._said().decode()}"
+        self.url = found[1].decode()
+        self.port = int(found[2])
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def output(self) -> bytes:
+        """All that servers on this folder have written to their stdout and stderr."""
+        return self._stdout.read_bytes() + self._stderr.read_bytes()
+
+    def terminate(self) -> int:
+        """Stop it with SIGTERM; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            try:
+                self.terminate()
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+
+    def _said(self) -> bytes:
+        return self._stderr.read_bytes()[self._said_before :]
+
+    def _listens_or_ended(self) -> bool:
+        return _LISTENING.search(self._said()) is not None or self._process.poll() is not None
