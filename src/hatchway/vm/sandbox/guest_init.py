@@ -21,10 +21,11 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from hatchway.vm.sandbox import capabilities, guest_files, root_fs, syscalls, wire
+from hatchway.vm.sandbox import capabilities, guest_files, rlimits, root_fs, syscalls, wire
 from hatchway.vm.sandbox.wire import Message
 
 HOME = "/home/user"
@@ -66,7 +67,6 @@ def run(
             os.setresuid(0, 0, 0)
         # Before the guest can run anything: nothing inside may read this process's memory or fds.
         syscalls.set_dumpable(False)
-        _silence_standard_streams()
         step = "copy the lower layers' mounts"
         if not trees:
             trees = [syscalls.open_tree(path) for path in (request["skeleton"], *request["usr_layers"])]
@@ -77,12 +77,18 @@ def run(
         os.chdir(root_fs.ROOT)
         step = "mount /proc, /dev and /tmp"
         root_fs.mount_kernel_file_systems(request["tmp_bytes"])
+        # From here on an import would find the guest's files: let it fail instead.
+        sys.path.clear()
+        sys.meta_path.clear()
         step = "leave the host's root"
         syscalls.pivot_root_here()
+        _silence_standard_streams()
         step = "bring up the network"
         syscalls.bring_up_loopback()
         syscalls.set_host_name(request["host_name"])
         os.chdir(HOME)
+        step = "set resource limits"
+        rlimits.apply(request["rlimits"])
         step = "give up privileges"
         syscalls.set_no_new_privileges()
         capabilities.keep_only(capabilities.KEPT, last_capability)

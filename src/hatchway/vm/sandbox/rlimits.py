@@ -19,8 +19,9 @@ RLIMITS = {
 def apply(limits: Mapping[str, int]) -> None:
     """Set soft and hard limits by the names in `RLIMITS`, never above what this process may have.
 
-    RLIMIT_NPROC must be set before the user namespace is made: the kernel takes the namespace's bound from it then
-    (user_namespaces(7), ucounts), so that it counts this VM's processes and no other's.
+    To be called inside the guest's user namespace. The kernel counts processes there for each namespace, and against
+    RLIMIT_NPROC as it was outside when the namespace was made it counts all of the user's on the host (ucounts;
+    setrlimit(2)): set before, it would be one limit for all VMs of an ordinary user and whatever else that user runs.
     """
     for name, wanted in limits.items():
         which = RLIMITS[name]

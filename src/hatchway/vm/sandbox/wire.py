@@ -5,6 +5,7 @@ File names and arguments are bytes that may be no valid UTF-8: they travel as `o
 
 from __future__ import annotations
 
+import array
 import json
 import socket
 from typing import Any
@@ -16,6 +17,8 @@ MAX_FDS = 32
 """The most fds that ride on one message."""
 
 SEND_BUFFER_BYTES = 1024 * 1024
+
+_FD_BYTES = array.array("i").itemsize
 
 Message = dict[str, Any]
 
@@ -41,7 +44,11 @@ def decode(data: bytes) -> Message:
 
 def receive(channel: socket.socket) -> tuple[bytes, list[int]]:
     """One message and the fds on it, close-on-exec from the start; empty bytes when the other end is closed."""
-    data, fds, _flags, _address = socket.recv_fds(
-        channel, MAX_MESSAGE_BYTES, MAX_FDS, socket.MSG_CMSG_CLOEXEC
-    )
-    return data, fds
+    # Not socket.recv_fds(): it ignores its flags argument (CPython 3.11), and the fds would outlive an exec.
+    room = socket.CMSG_SPACE(MAX_FDS * _FD_BYTES)
+    data, ancillary, _flags, _address = channel.recvmsg(MAX_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    fds = array.array("i")
+    for level, kind, payload in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(payload[: len(payload) - len(payload) % _FD_BYTES])
+    return data, list(fds)

@@ -19,7 +19,7 @@ import socket
 from collections.abc import Sequence
 from typing import NoReturn
 
-from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, rlimits, seccomp, syscalls, wire
+from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, seccomp, syscalls, wire
 from hatchway.vm.sandbox.syscalls import (
     MOUNT_ATTR_IDMAP,
     MOUNT_ATTR_NODEV,
@@ -88,8 +88,6 @@ def _launch(
     try:
         for path in request["cgroup_procs"]:
             _write(path, "0")
-        step = "set resource limits"
-        rlimits.apply(request["rlimits"])
         step = "enter the VM's folder"
         os.chdir(request["folder"])
         step = "make namespaces"
