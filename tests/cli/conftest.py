@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from client.stub_server import StubServer
+from hatchway.cli import main
+
+
+@dataclass
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Run = Callable[..., Awaitable[Ran]]
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StubServer]:
+    stub = StubServer()
+    await stub.start()
+    monkeypatch.setenv("HATCHWAY_URL", stub.url)
+    yield stub
+    await stub.stop()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Runs a command line in a thread, so that a server in the test's own loop can answer it."""
+    for name in ("HATCHWAY_TOKEN", "HATCHWAY_DEBUG", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def blocking(arguments: tuple[str, ...]) -> int:
+        try:
+            main(arguments)
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else 0
+        raise AssertionError("the command line always exits")
+
+    async def runner(*arguments: str, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = await asyncio.to_thread(blocking, arguments)
+        captured = capsysbinary.readouterr()
+        return Ran(code, captured.out, captured.err.decode())
+
+    return runner
