@@ -269,6 +269,38 @@ class TestTimes:
         assert head.startswith(b"HTTP/1.1 504 ")
         await upstream.until(lambda: upstream.ended == 1)
 
+    async def test_a_slow_upload_and_a_quiet_stream_are_not_cut(self, rig: Rig) -> None:
+        go_on = asyncio.Event()
+
+        async def quiet(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.exactly(10)
+            await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+            await go_on.wait()
+            await conversation.send(b"done")
+
+        await rig.upstream(quiet)
+        client = await rig.client()
+        client.send(rig.request("POST / HTTP/1.1", "Content-Length: 10", body=b"hello"))
+        await asyncio.sleep(0.3)  # longer than every time-out here
+        client.send(b"world")
+        await client.head()
+        await asyncio.sleep(0.3)
+        go_on.set()
+        assert await client.exactly(4) == b"done"
+
+    async def test_the_control_api_may_take_its_time(self, rig: Rig) -> None:
+        async def waits(conversation: Conversation) -> None:
+            await conversation.head()
+            await asyncio.sleep(0.3)
+            await conversation.send(ok(b"exited"))
+
+        await rig.control(waits)
+        request = rig.request(
+            "GET /api/vms/v/processes/1/wait HTTP/1.1", "Hatchway-Token: secret-api-token", host="a"
+        )
+        assert (await rig.ask(request))[1] == b"exited"
+
     async def test_a_slow_reader_of_an_early_answer_gets_all_of_it(self, rig: Rig) -> None:
         async def refuses(conversation: Conversation) -> None:
             await conversation.head()

@@ -105,7 +105,7 @@ class TestGrants:
         assert head.startswith(b"HTTP/1.1 403 ")
         assert b"\r\nHatchway-Error: preview_not_found\r\n" in head
 
-    async def test_revoking_closes_uploads_and_idle_connections_too(self, rig: Rig) -> None:
+    async def test_revoking_cuts_uploads_and_lets_idle_connections_be_refused(self, rig: Rig) -> None:
         await rig.upstream(echo)
         idle = await rig.client()
         idle.send(rig.request())
@@ -119,9 +119,11 @@ class TestGrants:
                 )
             )
         )
+        rig.backend.revoke(TOKEN)
         assert rig.gateway.close_grant(rig.grant.id) == 2
-        await idle.ended()
         assert not await uploading.ended()
+        idle.send(rig.request())
+        assert (await idle.answer())[0].startswith(b"HTTP/1.1 403 ")
 
     async def test_a_connection_belongs_to_the_grant_of_its_last_request(self, rig: Rig) -> None:
         await rig.upstream(echo)

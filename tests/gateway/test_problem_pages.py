@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.conftest import Rig
 from gateway.zoo import answers, ok
 from hatchway.errors import HatchwayError
-from hatchway.gateway.problem_pages import prefers_html, preview_ended, render
+from hatchway.gateway.problem_pages import prefers_html, render
 
 BROWSER = b"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -78,13 +78,6 @@ def test_a_status_that_is_no_error_becomes_500() -> None:
         HatchwayError("odd", "Odd", status=0), as_html=False, head_only=False, preview=False, close=False
     )
     assert answer.startswith(b"HTTP/1.1 500 ")
-
-
-def test_the_end_of_a_preview_tells_nothing_about_tokens() -> None:
-    error = preview_ended()
-    assert error.status == 403
-    assert "ended or never existed" in error.message
-    assert error.hint
 
 
 async def test_a_browser_gets_a_page_and_a_program_json(rig: Rig) -> None:

@@ -146,8 +146,11 @@ class TestWhatTheServiceSees:
         return body
 
     @pytest.mark.parametrize("mode", ["host", "path", "request path", "gateway path", "header"])
-    async def test_the_token_in_no_mode(self, rig: Rig, mode: str) -> None:
-        """A canary: everything that could carry the token does, and none of it arrives."""
+    async def test_the_token_in_no_mode(
+        self, rig: Rig, mode: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """A canary: everything that could carry the token does, and none of it arrives or is logged."""
+        caplog.set_level("DEBUG")
         public = f"http://{rig.authority}" if mode == "host" else f"http://localhost:{rig.port}"
         prefix = {
             "path": f"/fetch/{TOKEN}",
@@ -177,6 +180,12 @@ class TestWhatTheServiceSees:
         assert b"\r\nOrigin: http://localhost:3000\r\n" in body
         assert b"\r\nReferer: http://localhost:3000/page?preview\r\n" in body
         assert b"\r\nX-Custom: beforepreviewafter\r\n" in body
+        await rig.upstreams[0].stop()
+        rig.gateway.forget_vm("vm1")
+        _, refusal = await rig.ask(rig.request(f"GET {prefix}/a HTTP/1.1", *fields, host=host))
+        output = caplog.text + "".join(capfd.readouterr()) + refusal.decode()
+        assert "port_closed" in output
+        assert TOKEN not in output
 
     async def test_a_foreign_origin_passes_and_another_previews_is_hidden(self, rig: Rig) -> None:
         body = await self.seen(rig, "Origin: https://evil.example", "Referer: https://evil.example/page")

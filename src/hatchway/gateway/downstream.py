@@ -186,6 +186,7 @@ class ClientConnection(asyncio.Protocol):
             return
         exchange = self.exchange = Exchange(self, plan)
         self._busy = True
+        self.deadline = _FOREVER  # neither a slow upload nor a VM that boots is cut
         if plan.body:
             if plan.body == CHUNKED:
                 self._decoder = ChunkedDecoder(self.gateway.limits.head_bytes)
@@ -211,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
                     verdict = self.gateway.backend.resolve(plan.destination, plan.facts)
         except Exception as error:  # noqa: BLE001 - a defect behind the seam must not show its insides to a client
             _log.error("resolving a request failed: %s", type(error).__name__)
-            verdict = Deny(HatchwayError("internal_error", "The server failed to decide about this request"))
+            verdict = Deny(HatchwayError("internal_error", "the server failed to decide about this request"))
         if exchange.over or self.exchange is not exchange:
             return
         if isinstance(verdict, Allow):
@@ -406,7 +407,7 @@ class ClientConnection(asyncio.Protocol):
             self.exchange.timed_out()
         elif self._partial:
             self.refuse(
-                HatchwayError("head_timeout", "The request's head took too long to arrive", status=408),
+                HatchwayError("head_timeout", "the request's head took too long to arrive", status=408),
                 None,
                 close=True,
             )
@@ -417,9 +418,11 @@ class ClientConnection(asyncio.Protocol):
             self.transport.abort()
 
     def cut(self) -> None:
-        """The grant ended."""
+        """The grant ended. A connection that idles stays: its next request is refused, or is under another grant;
+        closing it could lose that one."""
         self.grant = None
-        self.abort()
+        if self.exchange is not None or self.transport.get_write_buffer_size():
+            self.abort()
 
     def drain(self) -> None:
         """The gateway stops: closes if nothing is under way."""
@@ -466,5 +469,4 @@ def reset(transport: asyncio.Transport) -> None:
 
 def _bad_request(error: FramingError) -> HatchwayError:
     codes = {414: "target_too_long", 431: "head_too_large", 505: "version_not_supported"}
-    message = error.message[0].upper() + error.message[1:]
-    return InvalidRequest(codes.get(error.status, "bad_request"), message, status=error.status)
+    return InvalidRequest(codes.get(error.status, "bad_request"), error.message, status=error.status)

@@ -91,7 +91,7 @@ class Exchange:
             self._held = []
         client.release_dialling()
         if self.request_done:
-            client.deadline = client.gateway.pool.now + self.limits.answer_seconds
+            self._expect_answer()
 
     def _dial(self) -> None:
         self._client.hold_dialling()
@@ -105,7 +105,7 @@ class Exchange:
             self.fail(error)
         except Exception as error:  # noqa: BLE001 - whatever a backend lets through must not reach a client
             _log.error("dialling an upstream failed: %s", type(error).__name__)
-            self.fail(HatchwayError("upstream_failed", "The service could not be reached", status=502))
+            self.fail(HatchwayError("upstream_failed", "the service could not be reached", status=502))
         else:
             if self._over:
                 pool.give(connection)  # the client did not wait; the next one will not have to
@@ -127,6 +127,11 @@ class Exchange:
         """The client has sent all of its request."""
         self.request_done = True
         if self._connection is not None and not self._answering:
+            self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        # Not of the control API: waiting for a process to end takes as long as the process does.
+        if self._upstream.vm_id is not None:
             self._client.deadline = self._client.gateway.pool.now + self.limits.answer_seconds
 
     def client_full(self) -> None:
@@ -154,8 +159,8 @@ class Exchange:
         self.fail(
             HatchwayError(
                 "answer_timeout",
-                f"The service took the request but did not answer within {self.limits.answer_seconds:g} seconds",
-                "Try again, or look at what the service is doing.",
+                f"the service took the request but did not answer within {self.limits.answer_seconds:g} seconds",
+                "look at what the service is doing, then try again",
                 status=504,
             )
         )
@@ -214,8 +219,8 @@ class Exchange:
         self.fail(
             HatchwayError(
                 "bad_answer",
-                f"What answers on port {self._upstream.port} does not speak HTTP correctly",
-                "Look at the service: it may be no HTTP server, or have failed while answering.",
+                f"what answers on port {self._upstream.port} does not speak HTTP correctly",
+                "look at the service: it may be no HTTP server, or have failed while answering",
                 status=502,
             )
         )
@@ -235,8 +240,8 @@ class Exchange:
         self.fail(
             HatchwayError(
                 "upstream_closed",
-                f"The service on port {self._upstream.port} closed the connection without an answer",
-                "Look at the service's output; try again once it runs.",
+                f"the service on port {self._upstream.port} closed the connection without an answer",
+                "look at the service's output, and try again once it runs",
                 status=502,
             )
         )

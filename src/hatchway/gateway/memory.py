@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from hatchway.errors import AccessDenied, HatchwayError, NotFound
 from hatchway.gateway.destination import ControlDestination, Destination, PortDestination
-from hatchway.gateway.problem_pages import preview_ended
 from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstream, Verdict
 from hatchway.preview.grant import Grant
 from hatchway.preview.token import digest, is_token
@@ -73,12 +72,12 @@ class MemoryBackend:
         if known is None:
             grant = self._grants.get(digest(token)) if is_token(token) else None
             if grant is None:
-                return Deny(preview_ended())
+                return Deny(_preview_ended())
             ends = None if grant.expires_at == float("inf") else grant.expires_at
             known = Allow(Upstream(grant.vm_id, grant.port), grant.id, ends)
             self._verdicts[token] = known
         if known.expires_at is not None and known.expires_at <= self._clock():
-            return Deny(preview_ended())
+            return Deny(_preview_ended())
         return replace(known, drop_authorization=True) if self._is_bearer(facts) else known
 
     def _is_bearer(self, facts: RequestFacts) -> bool:
@@ -94,7 +93,7 @@ class MemoryBackend:
         self.dialled += 1
         address = self._ports.get(upstream)
         if address is None:
-            raise NotFound("vm_not_found", "There is no such VM, or nothing was put on that port of it")
+            raise NotFound("vm_not_found", "there is no such VM, or nothing was put on that port of it")
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
@@ -103,8 +102,8 @@ class MemoryBackend:
             sock.close()
             raise HatchwayError(
                 "port_closed",
-                f"Nothing listens on port {upstream.port} of this VM",
-                f"Start a service there that listens on localhost or 0.0.0.0, port {upstream.port}, then try again.",
+                f"nothing listens on port {upstream.port} of this VM",
+                f"start a service there that listens on localhost or 0.0.0.0, port {upstream.port}",
                 status=502,
             ) from None
         except BaseException:
@@ -114,4 +113,12 @@ class MemoryBackend:
 
 
 def _unauthorised() -> HatchwayError:
-    return AccessDenied("unauthorized", "This needs the server's API token", status=401)
+    return AccessDenied("unauthorized", "this server asks for its API token", status=401)
+
+
+def _preview_ended() -> HatchwayError:
+    return AccessDenied(
+        "preview_not_found",
+        "this preview has ended or never existed",
+        "ask whoever shared it for a new link",
+    )

@@ -308,9 +308,7 @@ def _origin_form(head: RequestHead) -> tuple[bytes, bytes | None]:
     """The target in origin form (or `*`), and the host it is for (RFC 9112 sections 3.2 and 3.3)."""
     target, host = head.target, head.host
     if head.method == b"CONNECT":
-        raise InvalidRequest(
-            "connect_refused", "CONNECT is not served here: this is a reverse proxy", status=405
-        )
+        raise InvalidRequest("connect_refused", "CONNECT is not served: this is a reverse proxy", status=405)
     if not target.startswith(b"/"):
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is not None:

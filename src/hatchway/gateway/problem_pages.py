@@ -38,17 +38,6 @@ small {{ opacity: .75; }}
 _AGAIN = '<p><a href="">Try again</a></p>\n'
 
 
-def preview_ended() -> HatchwayError:
-    """The refusal of a token that is malformed, unknown, expired or revoked. One for all: it tells nothing
-    about tokens."""
-    return HatchwayError(
-        "preview_not_found",
-        "This preview has ended or never existed",
-        "Ask whoever gave you this address for a new one.",
-        status=403,
-    )
-
-
 def prefers_html(accept: bytes | None) -> bool:
     """Whether the Accept field wants a page rather than JSON (RFC 9110 section 12.5.1): it names `text/html`,
     and not JSON above it."""
@@ -95,8 +84,8 @@ def render(
     if as_html:
         kind = b"text/html; charset=utf-8"
         body = _PAGE.format(
-            title=html.escape(error.message),
-            hint=f"<p>{html.escape(error.hint)}</p>\n" if error.hint else "",
+            title=html.escape(_sentence(error.message)),
+            hint=f"<p>{html.escape(_sentence(error.hint))}.</p>\n" if error.hint else "",
             again=_AGAIN if retry_link and status >= 500 else "",
             status=status,
             code=html.escape(error.code),
@@ -120,6 +109,11 @@ def render(
             b"" if head_only else body,
         )
     )
+
+
+def _sentence(text: str) -> str:
+    """Messages and hints are clauses; a page shows them as sentences."""
+    return (text[:1].upper() + text[1:]).rstrip(".")
 
 
 def _phrase(status: int) -> bytes:
