@@ -1,7 +1,7 @@
 """Control groups of VMs: memory, processes and CPU weight, on cgroup v2, v1, and hosts with both.
 
-Each VM has one group per hierarchy, below the group the server itself is in, so that a limit on the server (a
-container's) holds for its VMs too. What this host or user may not use is reported, not worked around: resource
+Each VM has one group per hierarchy, below the group that the server itself is in or beside it, so that a limit
+around the server (a container's, a slice's) holds for its VMs too. What this host or user may not use is reported, not worked around: resource
 limits always hold. See Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
 """
 
@@ -71,8 +71,8 @@ class Cgroups:
         for version, mount_point, options in _mounts((proc / "mountinfo").read_text()):
             names = options & set(CONTROLLERS) if version == 1 else {""}
             for name in names:
-                base = Path(mount_point + own.get(name, "/"))
-                hierarchy = _usable(version, base, frozenset({name}) if version == 1 else None)
+                group = Path(mount_point + own.get(name, "/"))
+                hierarchy = _find_v1(group, name) if version == 1 else _find_v2(group, Path(mount_point))
                 if hierarchy is not None:
                     found.append(hierarchy)
         return cls(found)
@@ -133,20 +133,39 @@ def _mounts(text: str) -> Iterator[tuple[int, str, set[str]]]:
             yield (1 if kind == "cgroup" else 2), mount_point, set(options.split(","))
 
 
-def _usable(version: int, base: Path, controllers: frozenset[str] | None) -> Hierarchy | None:
-    if not os.access(base, os.W_OK) or not os.access(base / "cgroup.procs", os.W_OK):
-        return None
-    if controllers is not None:
-        return Hierarchy(version, base, controllers)
-    available = set((base / "cgroup.controllers").read_text().split()) & set(CONTROLLERS)
-    enabled = set((base / "cgroup.subtree_control").read_text().split())
-    for name in sorted(available - enabled):
-        try:
-            _write(base / "cgroup.subtree_control", f"+{name}")
-        except OSError:
-            # A group that holds processes may not hand controllers down (cgroup v2, "No Internal Process Constraint").
-            available.discard(name)
-    return Hierarchy(version, base, frozenset(available))
+def _find_v1(group: Path, controller: str) -> Hierarchy | None:
+    return Hierarchy(1, group, frozenset({controller})) if _may_use(group) else None
+
+
+def _find_v2(group: Path, mount_point: Path) -> Hierarchy | None:
+    """In our own group, or beside it: only a group without processes may hand controllers down to others.
+
+    See cgroup-v2.rst, "No Internal Process Constraint". The group above ours hands down already what ours has.
+    """
+    places = [(group, True)] + ([(group.parent, False)] if group != mount_point else [])
+    found = [
+        Hierarchy(2, place, _handed_down(place, may_enable))
+        for place, may_enable in places
+        if _may_use(place)
+    ]
+    return max(found, key=lambda hierarchy: len(hierarchy.controllers), default=None)
+
+
+def _handed_down(group: Path, may_enable: bool) -> frozenset[str]:
+    enabled = set((group / "cgroup.subtree_control").read_text().split())
+    if may_enable:
+        available = set((group / "cgroup.controllers").read_text().split())
+        for name in sorted((available & set(CONTROLLERS)) - enabled):
+            try:
+                _write(group / "cgroup.subtree_control", f"+{name}")
+            except OSError:
+                continue
+            enabled.add(name)
+    return frozenset(enabled & set(CONTROLLERS))
+
+
+def _may_use(group: Path) -> bool:
+    return os.access(group, os.W_OK) and os.access(group / "cgroup.procs", os.W_OK)
 
 
 def _settings(hierarchy: Hierarchy, limits: Limits) -> Iterator[tuple[str, str]]:
