@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 
-def _positive(name: str, value: int) -> None:
+def _positive(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InvalidRequest("invalid_option", f"{name} must be a whole number of at least 1, not {value!r}")
 

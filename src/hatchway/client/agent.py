@@ -252,9 +252,10 @@ class Agent:
                 query is sent, a fragment is not.
             method: any HTTP method.
             headers: a mapping or pairs. `Authorization` and `Cookie` go to the service; `Host` is always
-                `localhost:{port}`, and headers of the connection are left out.
+                `localhost:{port}`, and headers of the connection are left out. An `Origin` makes the call look
+                like a page's: the server refuses any but its own (`cross_site`).
             body: text (as UTF-8), bytes, or an asynchronous iterable of bytes, which is streamed.
-            timeout: seconds for the whole call; None: as long as the client's time-out sees progress.
+            timeout: seconds for the whole call, instead of the client's time-out without progress.
 
         Returns:
             The answer, also one with status 400 or above.
@@ -267,13 +268,14 @@ class Agent:
         if isinstance(port, bool) or not isinstance(port, int):
             raise InvalidRequest("invalid_port", "port must be a whole number between 1 and 65535")
         data = None if body is None else content(body)
+        limit = check_timeout(timeout)
         token = fetch_method(method)
         target = fetch_target(url)
         sent = fetch_headers(headers, has_length=data is None or isinstance(data, bytes))
 
         async def fetch(vm: str) -> FetchResponse:
             async with self._transport.send(
-                token, f"{vm}/ports/{port}{target}", headers=sent, content=data
+                token, f"{vm}/ports/{port}{target}", headers=sent, content=data, patient=limit is not None
             ) as answer:
                 received = await read_body(answer)
                 code = answer.headers.get("hatchway-error")
@@ -281,7 +283,6 @@ class Agent:
                     raise error_from_answer(answer.status_code, received, code)
                 return FetchResponse(answer.status_code, answer.reason_phrase, answer.headers, received)
 
-        limit = check_timeout(timeout)
         try:
             async with asyncio.timeout(limit) as deadline:
                 return await self._on_vm(fetch, replayable=data is None or isinstance(data, bytes))

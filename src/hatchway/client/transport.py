@@ -255,7 +255,9 @@ def _error_from_httpx(error: httpx.TransportError, url: str) -> HatchwayError:
         )
     if isinstance(error, httpx.TimeoutException):
         return ConnectionFailed(
-            "timeout", "the server made no progress in time", "pass a longer timeout to create_client()"
+            "timeout",
+            "the server made no progress in time",
+            "pass a longer timeout to this call, or to create_client()",
         )
     if isinstance(error, httpx.LocalProtocolError):
         return InvalidRequest(
