@@ -4,7 +4,8 @@ A request's way through the modules:
 
 - `listener`: accepts connections, keeps their books, stops gracefully.
 - `downstream`: one client connection: one exchange at a time, pipelining, back-pressure.
-- `framing`: where a message begins and ends, strictly (RFC 9112). Pure.
+- `framing`: where a message begins and ends, strictly (RFC 9112); `body`: the same for its body. Pure.
+- `flow`: why reading is paused, and how an end is made to show.
 - `plan`: what a request head means, computed once for heads that repeat. Pure.
 - `destination`: what a request head addresses: a preview, a VM's port, or the control API. Pure.
 - `seam`: the two calls by which the gateway knows the rest of the system, `resolve` and `dial`.

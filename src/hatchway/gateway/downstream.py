@@ -5,22 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
 from hatchway.errors import HatchwayError, InvalidRequest
 from hatchway.gateway import problem_pages
+from hatchway.gateway.body import RequestBody
 from hatchway.gateway.exchange import Exchange
-from hatchway.gateway.framing import (
-    CHUNKED,
-    ChunkedDecoder,
-    FramingError,
-    encode_chunk,
-    encode_last_chunk,
-    find_forbidden,
-)
+from hatchway.gateway.flow import Hold, Reading, make_reset
+from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
 from hatchway.gateway.rewrite import forwarded_lines
 from hatchway.gateway.seam import Allow, Deny, Verdict
@@ -31,22 +24,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOREVER = float("inf")
-
-# Why reading is paused; any of them is enough.
-_DIALLING, _UPSTREAM_FULL, _PIPELINED = 1, 2, 4
+# As plain numbers: an enumeration's arithmetic is slow.
+_DIALLING, _UPSTREAM_FULL, _PIPELINED = int(Hold.DIALLING), int(Hold.UPSTREAM_FULL), int(Hold.PIPELINED)
 
 
 class ClientConnection(asyncio.Protocol):
     """A connection from a client, known to its gateway from its making to its end."""
 
     __slots__ = (
+        "_body",
         "_busy",
         "_closing",
-        "_decoder",
-        "_holds",
-        "_left",
         "_partial",
         "_pending",
+        "_reading",
         "deadline",
         "exchange",
         "forwarded",
@@ -69,14 +60,14 @@ class ClientConnection(asyncio.Protocol):
         self._busy = False  # False: what arrives is the beginning of a request head
         self._partial = bytearray()  # of a request head
         self._pending = b""  # what followed the request under way
-        self._left = 0  # of a request body with a length
-        self._decoder: ChunkedDecoder | None = None  # of a chunked request body
-        self._holds = 0
+        self._body: RequestBody | None = None  # what is still to come of the request's body
+        self._reading: Reading = None  # type: ignore[assignment] # until connection_made
         self.full = False  # the client does not read what was written
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._reading = Reading(self.transport)
         peer = transport.get_extra_info("peername")
         address = peer[0].partition("%")[0] if isinstance(peer, tuple) else "unknown"
         self.forwarded = forwarded_lines(address, self.gateway.face.scheme) + b"\r\n"
@@ -115,7 +106,7 @@ class ClientConnection(asyncio.Protocol):
             if self._busy:
                 if self.exchange is None and not self._closing:
                     self._pending = rest  # the client does not read its answers: no more of them for now
-                    self._hold(_PIPELINED)
+                    self._reading.hold(_PIPELINED)
                 return
             if not rest:
                 return
@@ -127,28 +118,26 @@ class ClientConnection(asyncio.Protocol):
         if data.startswith(b"\r\n") and len(data) > 2 and not data.startswith(b"\r\n\r\n"):
             return data[2:]  # RFC 9112 section 2.2: one empty line before a request is ignored
         end = data.find(b"\r\n\r\n")
-        error = self._head_error(data if end < 0 else data[: end + 4], 0)
-        if error is None and end >= 0:
-            error = FramingError("the request line is missing")
-        if error is not None:
-            self.refuse(_bad_request(error), None, close=True)
+        if end >= 0:
+            data = data[: end + 4]
+        if not self._may_become_a_head(data, 0):
+            return b""
+        if end >= 0:
+            self.refuse(_bad_request(FramingError("the request line is missing")), None, close=True)
             return b""
         self._busy = True
         self._partial += data
         self.deadline = min(self.deadline, self.gateway.pool.now + self.gateway.limits.head_seconds)
         return b""
 
-    def _head_error(self, head: bytes | bytearray, searched: int) -> FramingError | None:
-        """What already makes a head unacceptable; its first `searched` bytes were looked at before."""
+    def _may_become_a_head(self, head: bytes | bytearray, searched: int) -> bool:
         limits = self.gateway.limits
-        longest_line = limits.target_bytes + 64
-        if find_forbidden(head, searched):
-            return FramingError("the head holds a control byte, or a CR or LF that stands alone")
-        if len(head) > longest_line and head.find(b"\r\n", 0, longest_line) < 0:
-            return FramingError(f"the request target is longer than {limits.target_bytes} bytes", 414)
-        if len(head) > limits.head_bytes:
-            return FramingError(f"the head is longer than {limits.head_bytes} bytes", 431)
-        return None
+        try:
+            check_unfinished_head(head, searched, max_head=limits.head_bytes, max_target=limits.target_bytes)
+        except FramingError as error:
+            self.refuse(_bad_request(error), None, close=True)
+            return False
+        return True
 
     def _more(self, data: bytes) -> None:
         """What arrives while a head is incomplete, or while a request is served."""
@@ -156,21 +145,19 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._partial:
             self._more_of_head(data)
-        elif self._left or self._decoder is not None:
-            self._body(data)
+        elif self._body is not None:
+            self._more_of_body(self._body, data)
         else:
             # The next request has to wait, and what follows it stays in the socket.
             self._pending += data
-            self._hold(_PIPELINED)
+            self._reading.hold(_PIPELINED)
 
     def _more_of_head(self, data: bytes) -> None:
         partial = self._partial
         searched = max(0, len(partial) - 3)
         partial += data
         if partial.find(b"\r\n\r\n", searched) < 0:
-            error = self._head_error(partial, searched)
-            if error is not None:
-                self.refuse(_bad_request(error), None, close=True)
+            self._may_become_a_head(partial, searched)
             return
         self._partial = bytearray()
         self._busy = False
@@ -188,10 +175,7 @@ class ClientConnection(asyncio.Protocol):
         self._busy = True
         self.deadline = _FOREVER  # neither a slow upload nor a VM that boots is cut
         if plan.body:
-            if plan.body == CHUNKED:
-                self._decoder = ChunkedDecoder(self.gateway.limits.head_bytes)
-            else:
-                self._left = plan.body
+            self._body = RequestBody(plan.body, self.gateway.limits.head_bytes)
         if verdict.__class__ is Allow:
             self._allowed(exchange, verdict)
         else:
@@ -236,36 +220,19 @@ class ClientConnection(asyncio.Protocol):
         else:
             exchange.start(allow)
 
-    def _body(self, data: bytes) -> None:
+    def _more_of_body(self, body: RequestBody, data: bytes) -> None:
         exchange = self.exchange
         assert exchange is not None
-        decoder = self._decoder
-        if decoder is None:
-            size = len(data)
-            if size <= self._left:
-                self._left -= size
-                rest = b""
-            else:
-                data, rest = data[: self._left], data[self._left :]
-                self._left = 0
-            exchange.request_body([data])
-            done = self._left == 0
-        else:
-            try:
-                pieces = encode_chunk(decoder.feed(data))
-            except FramingError as error:
-                # The service has seen a part of this request, and must not take it for all of it.
-                exchange.abandon()
-                exchange.fail(_bad_request(error))
-                return
-            done = decoder.done
-            rest = decoder.rest
-            if done:
-                pieces.append(encode_last_chunk(decoder.trailers))
-                self._decoder = None
-            if pieces:
-                exchange.request_body(pieces)
-        if done:
+        try:
+            pieces, rest = body.feed(data)
+        except FramingError as error:
+            # The service has seen a part of this request, and must not take it for all of it.
+            exchange.abandon()
+            exchange.fail(_bad_request(error))
+            return
+        exchange.request_body(pieces)
+        if body.done:
+            self._body = None
             exchange.request_end()
             if rest and self.exchange is exchange:
                 self._more(rest)
@@ -319,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
             unread: the client may still be sending what nobody will read.
         """
         self.exchange = None
-        unread = unread or self._left != 0 or self._decoder is not None
+        unread = unread or self._body is not None
         if close or unread or self.gateway.draining:
             self._close(unread or self._pending != b"")
             return
@@ -328,8 +295,8 @@ class ClientConnection(asyncio.Protocol):
             self._busy = True  # `resume_writing` goes on
             return
         self._busy = False
-        if self._holds:
-            self._release(self._holds)
+        if self._reading.holds:
+            self._reading.release_all()
         if self._pending:
             data, self._pending = self._pending, b""
             self._requests(data)
@@ -344,12 +311,12 @@ class ClientConnection(asyncio.Protocol):
         self._closing = self._busy = True
         self._pending = b""
         self._partial = bytearray()
-        self._decoder = None
+        self._body = None
         if self.transport.is_closing():
             return
         if unread and self.transport.can_write_eof():
             self.deadline = self.gateway.pool.now + self.gateway.limits.linger_seconds
-            self._release(self._holds)
+            self._reading.release_all()
             self.transport.write_eof()
         else:
             self.deadline = _FOREVER
@@ -371,32 +338,21 @@ class ClientConnection(asyncio.Protocol):
 
     def hold_dialling(self) -> None:
         """There is no upstream connection yet to take a body."""
-        if self._left or self._decoder is not None:
-            self._hold(_DIALLING)
+        if self._body is not None:
+            self._reading.hold(_DIALLING)
 
     def release_dialling(self) -> None:
         """There is one now."""
-        if self._holds:
-            self._release(_DIALLING)
+        if self._reading.holds:
+            self._reading.release(_DIALLING)
 
     def hold_upstream(self) -> None:
         """The upstream does not take more of the body for now."""
-        self._hold(_UPSTREAM_FULL)
+        self._reading.hold(_UPSTREAM_FULL)
 
     def release_upstream(self) -> None:
         """It takes more again."""
-        self._release(_UPSTREAM_FULL)
-
-    def _hold(self, reason: int) -> None:
-        if not self._holds and not self.transport.is_closing():
-            self.transport.pause_reading()
-        self._holds |= reason
-
-    def _release(self, reason: int) -> None:
-        if self._holds:
-            self._holds &= ~reason
-            if not self._holds and not self.transport.is_closing():
-                self.transport.resume_reading()
+        self._reading.release(_UPSTREAM_FULL)
 
     # -- ends
 
@@ -436,7 +392,7 @@ class ClientConnection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
-            reset(self.transport)
+            make_reset(self.transport)
         self.transport.abort()
 
     def drop(self) -> None:
@@ -451,20 +407,9 @@ class ClientConnection(asyncio.Protocol):
         self.gateway.connections.discard(self)
         if self.grant is not None:
             self.grant.members.discard(self)
-        if self._holds:
-            self._release(self._holds)
+        self._reading.release_all()
         pending, self._pending = self._pending, b""
         return pending
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Makes the end of a transport a reset instead of an orderly one (socket(7), SO_LINGER)."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except OSError:
-            pass  # already gone
 
 
 def _bad_request(error: FramingError) -> HatchwayError:

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from hatchway.errors import HatchwayError
-from hatchway.gateway.framing import encode_chunk, encode_last_chunk
+from hatchway.gateway.body import encode_chunk, encode_last_chunk
 from hatchway.gateway.seam import Allow, Upstream
 from hatchway.gateway.tunnel import Tunnel
 
@@ -120,7 +120,7 @@ class Exchange:
             self._held += pieces
         elif len(pieces) == 1:
             self._connection.transport.write(pieces[0])
-        else:
+        elif pieces:
             self._connection.transport.writelines(pieces)
 
     def request_end(self) -> None:

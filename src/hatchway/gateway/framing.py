@@ -4,9 +4,6 @@ Heads are matched whole against the grammar of the RFC: what it does not allow i
 because two programs that repair differently is what request smuggling is made of. llhttp is not used for
 this: it refuses methods that it does not know, does not tell where a message ended, and its leniency is
 decided when it is built. The tests hold both against each other: what is accepted here, llhttp reads alike.
-
-Chunked bodies are decoded here too, and encoded anew by whoever passes them on, so that nothing of one side's
-framing reaches the other.
 """
 
 from __future__ import annotations
@@ -24,34 +21,6 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xf
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*\r\n)*+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
-_MAX_CHUNK_LINE = 4096
-
-# Fields that must not appear in a trailer section, because a receiver could merge them into the head:
-# framing, routing and authentication (RFC 9110 section 6.5.1).
-_NOT_IN_TRAILERS = frozenset(
-    {
-        b"authorization",
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"cookie",
-        b"hatchway-error",
-        b"hatchway-preview-token",
-        b"hatchway-token",
-        b"host",
-        b"keep-alive",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"set-cookie",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
 
 CHUNKED = -1
 """A body length that stands for the chunked coding."""
@@ -122,6 +91,28 @@ def find_forbidden(data: bytes | bytearray, start: int = 0) -> bool:
     """Whether an unfinished head already holds a byte that no head may hold: a control byte, a bare CR or a
     bare LF."""
     return _FORBIDDEN.search(data, start) is not None
+
+
+def check_unfinished_head(head: bytes | bytearray, searched: int, *, max_head: int, max_target: int) -> None:
+    """Refuses a head that cannot become acceptable any more, however it goes on.
+
+    Args:
+        head: as much of it as there is.
+        searched: how many of its bytes were looked at before, so that a head in small pieces is not searched
+            again and again.
+        max_head: the longest head, in bytes.
+        max_target: the longest target, in bytes.
+
+    Raises:
+        FramingError: 400, 414 or 431.
+    """
+    longest_line = max_target + 64
+    if find_forbidden(head, searched):
+        raise FramingError("the head holds a control byte, or a CR or LF that stands alone")
+    if len(head) > longest_line and head.find(b"\r\n", 0, longest_line) < 0:
+        raise FramingError(f"the request target is longer than {max_target} bytes", 414)
+    if len(head) > max_head:
+        raise FramingError(f"the head is longer than {max_head} bytes", 431)
 
 
 def parse_fields(block: bytes, max_fields: int) -> list[Field]:
@@ -237,99 +228,3 @@ def _connection_options(fields: list[Field]) -> frozenset[bytes]:
         for part in field.value.split(b",")
         if (option := part.strip(b" \t").lower())
     )
-
-
-class ChunkedDecoder:
-    """Decodes one chunked body (RFC 9112 section 7.1), in pieces of any size.
-
-    Chunk extensions are checked and dropped. After the end `done` is true, `rest` holds the bytes that follow
-    the body, and `trailers` the lines of the trailer section that may be passed on.
-    """
-
-    __slots__ = ("_left", "_line", "_max_trailers", "_state", "_trailer_bytes", "done", "rest", "trailers")
-
-    _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
-
-    def __init__(self, max_trailers: int) -> None:
-        self._state = self._SIZE
-        self._left = 0
-        self._line = b""
-        self._max_trailers = max_trailers
-        self._trailer_bytes = 0
-        self.done = False
-        self.rest = b""
-        self.trailers: list[bytes] = []
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The pieces of body in `data`.
-
-        Raises:
-            FramingError: the chunked coding is malformed; no more may be fed.
-        """
-        if self._line:
-            data = self._line + data
-            self._line = b""
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(data):
-            if self._state == self._DATA:
-                piece = data[at : at + self._left] if at or len(data) > self._left else data
-                pieces.append(piece)
-                at += len(piece)
-                self._left -= len(piece)
-                if self._left == 0:
-                    self._state = self._DATA_END
-                continue
-            end = data.find(b"\r\n", at)
-            if end < 0:
-                self._keep(data[at:])
-                break
-            line = data[at:end]
-            at = end + 2
-            if self._state == self._SIZE:
-                self._size_line(line)
-            elif self._state == self._DATA_END:
-                if line:
-                    raise FramingError("a chunk is longer than its size")
-                self._state = self._SIZE
-            elif line:
-                self._trailer_line(line)
-            else:
-                self.done = True
-                self.rest = data[at:]
-                break
-        return pieces
-
-    def _keep(self, line: bytes) -> None:
-        limit = {self._SIZE: _MAX_CHUNK_LINE, self._DATA_END: 1}.get(self._state, self._max_trailers)
-        if len(line) > limit or find_forbidden(line) or (self._state == self._DATA_END and line != b"\r"):
-            raise FramingError("the chunked coding is malformed")
-        self._line = line
-
-    def _size_line(self, line: bytes) -> None:
-        match = _CHUNK_SIZE.fullmatch(line) if len(line) <= _MAX_CHUNK_LINE else None
-        if match is None:
-            raise FramingError("a chunk's size is malformed")
-        self._left = int(match[1], 16)
-        self._state = self._DATA if self._left else self._TRAILERS
-
-    def _trailer_line(self, line: bytes) -> None:
-        line += b"\r\n"
-        self._trailer_bytes += len(line)
-        if self._trailer_bytes > self._max_trailers:
-            raise FramingError("the trailers are too long", 431)
-        for field in parse_fields(line, 1):
-            if field.name not in _NOT_IN_TRAILERS:
-                self.trailers.append(line)
-
-
-def encode_chunk(pieces: list[bytes]) -> list[bytes]:
-    """One chunk that holds `pieces`, as pieces: the body's bytes are not copied. Nothing for no bytes: that
-    would be the end."""
-    size = sum(map(len, pieces))
-    return [b"%x\r\n" % size, *pieces, b"\r\n"] if size else []
-
-
-def encode_last_chunk(trailers: list[bytes]) -> bytes:
-    """The end of a chunked body, with its trailer lines (each with its CRLF)."""
-    return b"0\r\n" + b"".join(trailers) + b"\r\n"

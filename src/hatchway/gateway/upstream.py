@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, FramingError
+from hatchway.gateway.body import ChunkedDecoder
+from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, FramingError
 from hatchway.gateway.seam import Upstream
 
 if TYPE_CHECKING:

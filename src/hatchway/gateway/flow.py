@@ -1,0 +1,57 @@
+"""Flow control: why reading from a peer is paused, and how a connection is ended so that it shows."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import socket
+import struct
+
+
+class Hold(enum.IntFlag):
+    """Why reading is paused; any of these is enough."""
+
+    DIALLING = 1
+    """There is no upstream connection yet to take a body."""
+    UPSTREAM_FULL = 2
+    """The upstream does not take more of the body for now."""
+    PIPELINED = 4
+    """The next request has come while one is served."""
+
+
+class Reading:
+    """Whether a transport is read from."""
+
+    __slots__ = ("_transport", "holds")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.holds = 0
+        """A sum of `Hold`s. 0: it is read from."""
+
+    def hold(self, reason: int) -> None:
+        """Pauses, until everything that is held is released."""
+        if not self.holds and not self._transport.is_closing():
+            self._transport.pause_reading()
+        self.holds |= reason
+
+    def release(self, reason: int) -> None:
+        """Goes on, if nothing else holds."""
+        if self.holds:
+            self.holds &= ~reason
+            if not self.holds and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def release_all(self) -> None:
+        """Goes on."""
+        self.release(self.holds)
+
+
+def make_reset(transport: asyncio.Transport) -> None:
+    """Makes the end of a transport a reset instead of an orderly one (socket(7), SO_LINGER)."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass  # already gone
