@@ -15,7 +15,9 @@ import pytest
 from starlette.applications import Starlette
 
 from hatchway.api.app import create_app
-from hatchway.errors import HatchwayError, InvalidRequest, NotFound
+from hatchway.errors import HatchwayError, NotFound
+from hatchway.options import PreviewOptions
+from hatchway.preview.grant import validate_expiry
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
     ExecRequest,
@@ -167,17 +169,16 @@ class MemoryServices:
         if pid not in self.processes:
             raise NotFound("process_not_found", "there is no such process")
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: int | None) -> PreviewInfo:
+    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
         self._check(vm_id)
-        if expires_in_seconds is not None and expires_in_seconds > 86400:
-            raise InvalidRequest("invalid_expiry", "expires_in_seconds must be between 1 and 86400")
+        seconds = validate_expiry(expires_in_seconds, PreviewOptions())
         token = f"{len(self.previews):0>32}"
         self.previews[token] = vm_id
         return PreviewInfo(
             token,
             f"/fetch/{token}",
             port,
-            2_000_000.0 + (expires_in_seconds or 3600),
+            2_000_000.0 + seconds,
             f"http://{token}.localhost:6420/",
         )
 

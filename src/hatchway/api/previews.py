@@ -10,7 +10,6 @@ from hatchway.api.bodies import read_json, write_json
 from hatchway.api.operation import JSON, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
-from hatchway.errors import InvalidRequest
 from hatchway.preview.grant import validate_port
 
 
@@ -19,13 +18,9 @@ async def create(services: Services, request: Request) -> Response:
     vm = vm_id(request)
     body = await read_json(request, schemas.CreatePreview)
     port = validate_port(body.port)
-    seconds = body.expires_in_seconds
-    # The greatest value depends on the kind of VM, so the services check that.
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1):
-        raise InvalidRequest(
-            "invalid_expiry", "expires_in_seconds must be a whole number of seconds, at least 1"
-        )
-    return write_json(schemas.Preview.of(await services.create_preview(vm, port, seconds)), 201)
+    # The greatest life depends on the kind of VM, so the services check that field, and can name its limits.
+    info = await services.create_preview(vm, port, body.expires_in_seconds)
+    return write_json(schemas.Preview.of(info), 201)
 
 
 async def expire(services: Services, request: Request) -> Response:

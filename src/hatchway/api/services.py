@@ -111,8 +111,13 @@ class Services(Protocol):
         """Send SIGTERM or SIGKILL to the process group of a spawned process."""
         ...
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: int | None) -> PreviewInfo:
+    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
         """Mint a preview of one port.
+
+        Args:
+            vm_id: the VM.
+            port: 1 to 65535.
+            expires_in_seconds: its life as the client gave it, whatever that is; None: as configured.
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_expiry`.

@@ -98,7 +98,7 @@ class ServerServices:
         """See `Services`."""
         await (await self._manager.running(vm_id)).processes.signal(pid, signal)
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: int | None) -> PreviewInfo:
+    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
         """See `Services`."""
         vm = await self._manager.get(vm_id)
         port = validate_port(port)
