@@ -54,7 +54,6 @@ const routes = {
     request.on("end", () => {
       const { method, url, rawHeaders } = request;
       const body = Buffer.concat(pieces).toString("base64");
-      seen.push({ method, url, rawHeaders, body });
       response.setHeader("Content-Type", "application/json");
       response.end(JSON.stringify({ method, url, rawHeaders, body }));
     });
@@ -118,12 +117,13 @@ const routes = {
 
 const server = createServer((request, response) => {
   const url = new URL(request.url, "http://localhost");
+  if (url.pathname !== "/seen") seen.push([request.method, request.url, ...request.rawHeaders]);
   const route = routes[url.pathname];
   if (!route) response.writeHead(404).end("no such route");
   else route(request, response, url.searchParams);
 });
 server.on("upgrade", (request, socket, head) => {
-  seen.push({ method: request.method, url: request.url, rawHeaders: request.rawHeaders, body: "" });
+  seen.push([request.method, request.url, ...request.rawHeaders]);
   upgrade(request, socket, head);
 });
 server.listen(Number(port), host);
