@@ -9,6 +9,7 @@ A request's way through the modules:
 - `plan`: what a request head means, computed once for heads that repeat. Pure.
 - `destination`: what a request head addresses: a preview, a VM's port, or the control API. Pure.
 - `seam`: the two calls by which the gateway knows the rest of the system, `resolve` and `dial`.
+- `decision`: a decision that does not come at once.
 - `exchange`: one request and its answer: the retry, early answers, and every way it can break.
 - `rewrite`: the head as the upstream sees it and as the client sees the answer. Pure.
 - `pool`: keep-alive connections per upstream.
@@ -19,7 +20,7 @@ A request's way through the modules:
 - `problem_pages`: every answer the gateway makes itself, as a page or JSON by Accept. Pure.
 - `limits`: sizes and times.
 
-Only `listener`, `downstream`, `exchange`, `upstream`, `pool` and `tunnel` do I/O. `hatchway.gateway.memory`
+Only `listener`, `downstream`, `exchange`, `upstream`, `pool`, `flow` and `tunnel` do I/O. `hatchway.gateway.memory`
 is the in-memory backend that drives the gateway's tests and lets others test against the gateway without a
 VM.
 """

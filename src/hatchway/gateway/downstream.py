@@ -1,16 +1,15 @@
-"""One client connection: reads requests, one exchange at a time; pipelining, back-pressure, closing without
-losing an answer."""
+"""One client connection: one exchange at a time; pipelining, back-pressure, closing without losing an answer."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
-from hatchway.errors import HatchwayError, InvalidRequest
+from hatchway.errors import HatchwayError
 from hatchway.gateway import problem_pages
 from hatchway.gateway.body import RequestBody
+from hatchway.gateway.decision import settle
 from hatchway.gateway.exchange import Exchange
 from hatchway.gateway.flow import Hold, Reading, make_reset
 from hatchway.gateway.framing import FramingError, check_unfinished_head
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from hatchway.gateway.listener import Gateway
     from hatchway.gateway.plan import RequestPlan
 
-_log = logging.getLogger(__name__)
 _FOREVER = float("inf")
 # As plain numbers: an enumeration's arithmetic is slow.
 _DIALLING, _UPSTREAM_FULL, _PIPELINED = int(Hold.DIALLING), int(Hold.UPSTREAM_FULL), int(Hold.PIPELINED)
@@ -97,7 +95,7 @@ class ClientConnection(asyncio.Protocol):
                 try:
                     plan = gateway.plan(raw)
                 except FramingError as error:
-                    self.refuse(_bad_request(error), None, close=True)
+                    self.refuse(problem_pages.bad_request(error), None, close=True)
                     return
                 except HatchwayError as error:
                     self.refuse(error, None, close=True)
@@ -123,7 +121,9 @@ class ClientConnection(asyncio.Protocol):
         if not self._may_become_a_head(data, 0):
             return b""
         if end >= 0:
-            self.refuse(_bad_request(FramingError("the request line is missing")), None, close=True)
+            self.refuse(
+                problem_pages.bad_request(FramingError("the request line is missing")), None, close=True
+            )
             return b""
         self._busy = True
         self._partial += data
@@ -135,7 +135,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             check_unfinished_head(head, searched, max_head=limits.head_bytes, max_target=limits.target_bytes)
         except FramingError as error:
-            self.refuse(_bad_request(error), None, close=True)
+            self.refuse(problem_pages.bad_request(error), None, close=True)
             return False
         return True
 
@@ -180,29 +180,18 @@ class ClientConnection(asyncio.Protocol):
             self._allowed(exchange, verdict)
         else:
             self.hold_dialling()
-            self.gateway.spawn(self._decided(exchange, verdict))
+            self.gateway.spawn(self._decided(exchange, verdict, self.gateway.grants.ended))
         if rest and self.exchange is exchange:
             self._more(rest)
 
-    async def _decided(self, exchange: Exchange, verdict: Verdict | Awaitable[Verdict]) -> None:
-        plan = exchange.plan
-        grants = self.gateway.grants
-        try:
-            while not isinstance(verdict, Allow | Deny):
-                ended = grants.ended
-                verdict = await verdict
-                if ended != grants.ended and isinstance(verdict, Allow):
-                    # A grant ended meanwhile, maybe this one.
-                    verdict = self.gateway.backend.resolve(plan.destination, plan.facts)
-        except Exception as error:  # noqa: BLE001 - a defect behind the seam must not show its insides to a client
-            _log.error("resolving a request failed: %s", type(error).__name__)
-            verdict = Deny(HatchwayError("internal_error", "the server failed to decide about this request"))
+    async def _decided(self, exchange: Exchange, verdict: Verdict | Awaitable[Verdict], ended: int) -> None:
+        settled = await settle(verdict, ended, exchange.plan, self.gateway.backend, self.gateway.grants)
         if exchange.over or self.exchange is not exchange:
             return
-        if isinstance(verdict, Allow):
-            self._allowed(exchange, verdict)
+        if isinstance(settled, Allow):
+            self._allowed(exchange, settled)
         else:
-            exchange.fail(verdict.error)
+            exchange.fail(settled.error)
 
     def _allowed(self, exchange: Exchange, allow: Allow) -> None:
         grant_id = allow.grant_id
@@ -228,7 +217,7 @@ class ClientConnection(asyncio.Protocol):
         except FramingError as error:
             # The service has seen a part of this request, and must not take it for all of it.
             exchange.abandon()
-            exchange.fail(_bad_request(error))
+            exchange.fail(problem_pages.bad_request(error))
             return
         exchange.request_body(pieces)
         if body.done:
@@ -395,11 +384,6 @@ class ClientConnection(asyncio.Protocol):
             make_reset(self.transport)
         self.transport.abort()
 
-    def drop(self) -> None:
-        """Ends at once: the gateway stops for good."""
-        self.abort()
-        self.transport.abort()
-
     def hand_over(self) -> bytes:
         """Leaves the socket to a tunnel. Returns what the client sent after its request."""
         self.exchange = None
@@ -410,8 +394,3 @@ class ClientConnection(asyncio.Protocol):
         self._reading.release_all()
         pending, self._pending = self._pending, b""
         return pending
-
-
-def _bad_request(error: FramingError) -> HatchwayError:
-    codes = {414: "target_too_long", 431: "head_too_large", 505: "version_not_supported"}
-    return InvalidRequest(codes.get(error.status, "bad_request"), error.message, status=error.status)

@@ -105,7 +105,7 @@ class Gateway:
         if self._tasks:
             await asyncio.wait(self._tasks)
         for connection in list(self.connections):
-            connection.drop()
+            connection.abort()
         for tunnel in list(self.tunnels):
             tunnel.drop()
         await self.pool.close()

@@ -10,8 +10,9 @@ import html
 import json
 from http import HTTPStatus
 
-from hatchway.errors import HatchwayError
+from hatchway.errors import HatchwayError, InvalidRequest
 from hatchway.gateway.cors import ANSWER_HEADERS
+from hatchway.gateway.framing import FramingError
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -36,6 +37,12 @@ small {{ opacity: .75; }}
 </html>
 """
 _AGAIN = '<p><a href="">Try again</a></p>\n'
+
+
+def bad_request(error: FramingError) -> HatchwayError:
+    """The refusal of a request that is not HTTP as it is spoken here."""
+    codes = {414: "target_too_long", 431: "head_too_large", 505: "version_not_supported"}
+    return InvalidRequest(codes.get(error.status, "bad_request"), error.message, status=error.status)
 
 
 def prefers_html(accept: bytes | None) -> bool:
