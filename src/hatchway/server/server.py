@@ -63,7 +63,7 @@ async def running(
         stack.push_async_callback(store.close)
         sandbox = await Sandbox.start(settings.data_dir)
         stack.push_async_callback(sandbox.close)
-        manager = VmManager(store, sandbox, kinds, settings.data_dir / "software", clock)
+        manager = VmManager(store, sandbox, kinds, settings.cache_dir, clock)
         stack.push_async_callback(manager.close)
         await manager.start()
         control = ControlServer()

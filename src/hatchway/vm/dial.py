@@ -13,7 +13,7 @@ import socket
 from collections import deque
 
 from hatchway.errors import Unavailable
-from hatchway.vm.sandbox.channel import Channel, GuestRefusal
+from hatchway.vm.sandbox.channel import Channel, GuestRefusal, vm_stopped
 
 _SO_NETNS_COOKIE = 71
 _PREFETCHED = 4
@@ -34,6 +34,7 @@ class Dialer:
         self._ahead: deque[socket.socket] = deque()
         self._cookie: bytes | None = None
         self._refill: asyncio.Task[None] | None = None
+        self._closed = False
         for fd in first:
             self._ahead.append(self._checked(fd, socket.AF_INET))
 
@@ -43,6 +44,8 @@ class Dialer:
         Raises:
             Unavailable: `port_closed` (502) when nothing listens there; `port_not_answering` (504).
         """
+        if self._closed:
+            raise vm_stopped()
         try:
             return await self._connect(await self._take(), ("127.0.0.1", port))
         except ConnectionRefusedError:
@@ -55,7 +58,8 @@ class Dialer:
             raise port_closed(port) from None
 
     def close(self) -> None:
-        """Close the sockets fetched ahead."""
+        """Close the sockets fetched ahead. Called when the VM has ended."""
+        self._closed = True
         if self._refill is not None:
             self._refill.cancel()
         while self._ahead:

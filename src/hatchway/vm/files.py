@@ -93,10 +93,8 @@ async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes]
         await asyncio.shield(channel.request("commit", handle=new.handle))
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
-    except BaseException as error:
+    except BaseException:
         await asyncio.shield(_discard(channel, new.handle))
-        if isinstance(error, OSError):
-            raise storage_full() from None
         raise
     return written
 
@@ -155,8 +153,11 @@ async def _write_chunks(fd: int, chunks: AsyncIterator[bytes]) -> int:
 
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except OSError:  # ours alone: one that the caller's chunks raise is passed on as it is
+        raise storage_full() from None
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:

@@ -120,7 +120,7 @@ async def test_an_exit_right_behind_the_answer_finds_what_the_answer_made(pair: 
 
 @pytest.mark.parametrize("answered_first", [True, False])
 async def test_a_cancelled_request_is_undone(pair: Pair, answered_first: bool) -> None:
-    channel, peer, exits = pair
+    channel, peer, _ = pair
     undone: list[int] = []
     task = asyncio.create_task(channel.request_and_take("spawn", lambda answer, _: answer.pid, undone.append))
     request_id = (await peer.hear())["id"]

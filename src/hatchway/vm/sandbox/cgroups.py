@@ -1,8 +1,9 @@
 """Control groups of VMs: memory, processes and CPU weight, on cgroup v2, v1, and hosts with both.
 
 Each VM has one group per hierarchy, below the group that the server itself is in or beside it, so that a limit
-around the server (a container's, a slice's) holds for its VMs too. What this host or user may not use is reported, not worked around: resource
-limits always hold. See Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
+around the server (a container's, a slice's) holds for its VMs too. What this host or user may not use is
+reported, not worked around: resource limits always hold. See Documentation/admin-guide/cgroup-v2.rst and
+cgroup-v1/ of the kernel.
 """
 
 from __future__ import annotations

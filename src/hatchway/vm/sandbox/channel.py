@@ -124,7 +124,7 @@ class Channel:
             fields: the rest of the request.
         """
         if self.ended.done() or self._sock.fileno() < 0:
-            raise _stopped()
+            raise vm_stopped()
         self._last_id += 1
         data = wire.encode({"op": op, "id": self._last_id, **fields})
         future: asyncio.Future[T] = self._loop.create_future()
@@ -264,7 +264,7 @@ class Channel:
             self._sock.close()
         for waiting in self._waiting.values():
             if not waiting.future.done():
-                waiting.future.set_exception(_stopped())
+                waiting.future.set_exception(vm_stopped())
         self._waiting.clear()
         _close_all(self._first_sockets or [])
         self._first_sockets = []
@@ -289,7 +289,8 @@ def boot_failed(step: str, reason: str) -> Unavailable:
     )
 
 
-def _stopped() -> Unavailable:
+def vm_stopped() -> Unavailable:
+    """The error for asking a VM that has ended."""
     return Unavailable("vm_stopped", "the VM has stopped", "try again: the VM starts on its next use")
 
 
