@@ -10,6 +10,7 @@ import pytest
 
 from gateway.conftest import OTHER_TOKEN, TOKEN, Rig, until
 from gateway.zoo import Conversation, answers, answers_and_closes, echo, gzipped, ok
+from hatchway.gateway.body import ChunkedDecoder
 
 MEGABYTE = 1 << 20
 
@@ -90,7 +91,7 @@ class TestFraming:
             assert (await client.head()).startswith(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n")
             assert (await client.head()).startswith(b"HTTP/1.1 200 OK\r\n")
             body = await client.until(b"0\r\nX: y\r\n\r\n")
-            assert body.replace(b"1\r\n", b"").replace(b"\r\n", b"").startswith((b"abc", b"3abc"))
+            assert b"".join(ChunkedDecoder(1000).feed(body)) == b"abc"
 
     @pytest.mark.parametrize(
         "wire",
@@ -453,7 +454,12 @@ class TestVanishing:
         assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
 
     async def test_an_early_answer_reaches_a_client_that_is_still_sending(self, rig: Rig) -> None:
-        await rig.upstream(answers_and_closes(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"))
+        async def refuses(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+            await conversation.rest()
+
+        await rig.upstream(refuses)
         client = await rig.client()
         client.send(rig.request("POST / HTTP/1.1", f"Content-Length: {20 * MEGABYTE}", body=b"x" * MEGABYTE))
         head, body = await client.answer()
