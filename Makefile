@@ -3,13 +3,14 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo serve test lint types unit user-test bench lock clean
+.PHONY: help demo serve test lint types unit user-test docs bench lock clean
 
 help:
 	@echo "make demo    set up, then do the seed's page for real and end with a preview URL (KEEP=1: stay up)"
 	@echo "make serve   set up, then serve on http://localhost:6420"
 	@echo "make test    set up, then lint, types and every test; as root, the VM tests again as an ordinary user"
-	@echo "make lint    ruff and mypy alone"
+	@echo "make lint    ruff, mypy, and whether the generated pages of docs/ are up to date"
+	@echo "make docs    write the generated pages of docs/ anew"
 	@echo "make bench   set up, then measure and write docs/performance.md"
 	@echo "make lock    choose the newest allowed version of every package anew"
 	@echo "make clean   remove what these targets made"
@@ -26,9 +27,10 @@ test: lint unit user-test
 
 lint:
 	@tools/setup test
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+	.venv/bin/ruff check . tools/generate-docs
+	.venv/bin/ruff format --check . tools/generate-docs
 	.venv/bin/mypy
+	$(PY) tools/generate-docs --check
 
 unit:
 	@tools/setup test
@@ -37,6 +39,10 @@ unit:
 user-test:
 	@tools/setup test
 	tools/test-as-user
+
+docs:
+	@tools/setup test
+	$(PY) tools/generate-docs
 
 bench:
 	@tools/setup bench
