@@ -95,6 +95,9 @@ class Rig:
         self.clients: list[Client] = []
 
     async def start(self) -> None:
+        """Starts the gateway; a callback of it that fails, fails the test."""
+        self.failures: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self.failures.append(context))
         self.host, self.port = await self.gateway.start("127.0.0.1", 0)
 
     async def upstream(
@@ -158,6 +161,7 @@ class Rig:
         for upstream in self.upstreams:
             await upstream.stop()
         await asyncio.sleep(0)
+        assert not self.failures
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not [task for task in left if "hatchway" in repr(task.get_coro())]
 

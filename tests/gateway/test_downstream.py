@@ -35,6 +35,8 @@ MALFORMED = {
     "two codings": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
     "almost chunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "vertical tab before chunked": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "tab before chunked": POST + b"Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n",
+    "tab behind chunked": POST + b"Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n",
     "coding in 1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "space before colon": POST + b"Content-Length : 5\r\n\r\nhello",
     "tab before colon": POST + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",

@@ -203,8 +203,12 @@ def parse_answer_head(head: bytes, *, max_fields: int) -> AnswerHead:
 
 def _body_length(fields: list[Field], minor: int) -> int | None:
     """RFC 9112 section 6.3, without its permissions to repair: what is ambiguous is refused."""
-    lengths = [field.value for field in fields if field.name == b"content-length"]
-    codings = [field.value for field in fields if field.name == b"transfer-encoding"]
+    framing = [field for field in fields if field.name in (b"content-length", b"transfer-encoding")]
+    lengths = [field.value for field in framing if field.name == b"content-length"]
+    codings = [field.value for field in framing if field.name == b"transfer-encoding"]
+    if any(b"\t" in field.line for field in framing):
+        # The RFC takes a tab for a space here, and some parsers do not: nobody needs it.
+        raise FramingError("Content-Length and Transfer-Encoding hold no tab")
     if codings:
         if lengths:
             raise FramingError("Content-Length and Transfer-Encoding exclude each other")
