@@ -17,7 +17,8 @@ def file_error(refusal: GuestRefusal) -> HatchwayError:
         )
     if number == errno.EISDIR:
         return Conflict("is_a_directory", "the path is a folder, not a file")
-    if number == errno.EACCES and refusal.what == "kind":
+    # ENXIO is what opening a socket gives (open(2)).
+    if number == errno.ENXIO or (number == errno.EACCES and refusal.what == "kind"):
         return Conflict(
             "not_a_regular_file",
             "the path is a device, socket, pipe or kernel file",
