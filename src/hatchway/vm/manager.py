@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from hatchway.errors import HatchwayError, NotFound
+from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import VmOptions
 from hatchway.software import provide
 from hatchway.store.store import Store
@@ -17,6 +17,8 @@ from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.machine import Machine
 from hatchway.vm.records import VmInfo
 from hatchway.vm.sandbox.sandbox import Sandbox
+
+_log = logging.getLogger(__name__)
 
 
 class VmManager:
@@ -45,6 +47,7 @@ class VmManager:
         self._clock = clock
         self._machines: dict[str, Machine] = {}
         self._boots: dict[str, asyncio.Task[Machine]] = {}
+        self._destroying: dict[str, asyncio.Task[None]] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -86,13 +89,15 @@ class VmManager:
 
         Raises:
             NotFound: `vm_not_found`.
-            Unavailable: `vm_boot_failed`, and what its software cannot provide.
+            Unavailable: `vm_boot_failed`, and what its software cannot provide; `stopping`.
         """
         machine = self._machines.get(vm_id)
         if machine is not None and machine.is_running:
             return machine
         boot = self._boots.get(vm_id)
         if boot is None:
+            if self._closing:
+                raise Unavailable("stopping", "the server is stopping", "try again when it is back")
             boot = asyncio.get_running_loop().create_task(self._boot(vm_id))
             self._boots[vm_id] = boot
             boot.add_done_callback(lambda task: self._booted(vm_id, task))
@@ -106,15 +111,13 @@ class VmManager:
             NotFound: `vm_not_found`.
         """
         await self._row(vm_id)
-        await self._store.vms.mark_destroyed(vm_id, self._clock())
-        boot = self._boots.get(vm_id)
-        if boot is not None:
-            with suppress(HatchwayError):
-                await asyncio.shield(boot)
-        machine = self._machines.pop(vm_id, None)
-        if machine is not None:
-            await machine.stop()
-        self._remove_soon(vm_id)
+        destroying = self._destroying.get(vm_id)
+        if destroying is None:
+            destroying = asyncio.get_running_loop().create_task(self._destroy(vm_id))
+            self._destroying[vm_id] = destroying
+            destroying.add_done_callback(lambda task: self._destroyed(vm_id, task))
+        # Once begun it is finished, even if whoever asked is cancelled.
+        await asyncio.shield(destroying)
 
     async def close(self) -> None:
         """End every VM and wait until nothing of them runs."""
@@ -122,6 +125,7 @@ class VmManager:
         for boot in list(self._boots.values()):
             boot.cancel()
         await asyncio.gather(*self._boots.values(), return_exceptions=True)
+        await asyncio.gather(*self._destroying.values(), return_exceptions=True)
         await asyncio.gather(*(machine.stop() for machine in self._machines.values()))
         await asyncio.gather(*self._removals, return_exceptions=True)
         self._machines.clear()
@@ -149,14 +153,33 @@ class VmManager:
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
 
+    async def _destroy(self, vm_id: str) -> None:
+        await self._store.vms.mark_destroyed(vm_id, self._clock())
+        boot = self._boots.get(vm_id)
+        if boot is not None:
+            await asyncio.wait([boot])
+        machine = self._machines.pop(vm_id, None)
+        if machine is not None:
+            await machine.stop()
+        self._remove_soon(vm_id)
+
+    def _destroyed(self, vm_id: str, task: asyncio.Task[None]) -> None:
+        del self._destroying[vm_id]
+        if not task.cancelled():
+            task.exception()  # whoever asked has been told, unless all of them have gone
+
     def _ended(self, vm_id: str, machine: Machine) -> None:
         if self._machines.get(vm_id) is machine:
             del self._machines[vm_id]
 
     def _remove_soon(self, vm_id: str) -> None:
         async def remove() -> None:
-            await self._sandbox.remove(vm_id)
-            await self._store.vms.purge(vm_id)
+            try:
+                await self._sandbox.remove(vm_id)
+                await self._store.vms.purge(vm_id)
+            except (OSError, HatchwayError) as error:
+                why = error.strerror if isinstance(error, OSError) else error.message
+                _log.warning("a destroyed VM's files are left until the next start: %s", why)
 
         task = asyncio.get_running_loop().create_task(remove())
         self._removals.add(task)

@@ -70,6 +70,8 @@ class OutputQueue:
             waiting: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
             while waiting > 0 and (data := self._read_pipe(name, fd, waiting)):
                 waiting -= len(data)
+            if waiting <= 0:
+                self._read_pipe(name, fd)  # the end, unless something was left running: close it at once
 
     def discard(self) -> None:
         """From now on read and throw away: a process left behind must neither block nor die of its output."""

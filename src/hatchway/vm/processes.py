@@ -127,17 +127,21 @@ class Processes:
     def _enter(
         self, pid: int, argv: list[str], fds: list[int], stdin: bytes | None, *, listed: bool
     ) -> Process:
+        earlier = self._processes.get(pid)
         expected = 2 if stdin is None else 3
-        if len(fds) != expected or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds):
+        if (
+            len(fds) != expected
+            or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds)
+            or (earlier is not None and not earlier.exit.done())
+        ):
             for fd in fds:
                 os.close(fd)
             raise Unavailable("vm_failed", "the VM gave a wrong answer")
         output = OutputQueue({"stdout": fds[0], "stderr": fds[1]})
         writer = InputWriter(fds[2], stdin) if stdin is not None else None
         process = Process(pid, argv, output, writer, listed=listed)
-        earlier = self._processes.pop(pid, None)
-        if earlier is not None:  # one that has ended: the guest's kernel uses pids again
-            self._forget(earlier)
+        if earlier is not None:  # the guest's kernel uses pids again
+            self._drop(earlier)
         self._processes[pid] = process
         return process
 

@@ -17,32 +17,51 @@ def vms(tmp_path: Path) -> Path:
     return path
 
 
-def test_prepare_makes_all_folders_once(vms: Path) -> None:
+def make(folder: Path) -> Path:
+    """A VM's folder as it is once its guest has started."""
+    disk.prepare(folder, None)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        root_fs.make_folders()
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def test_prepare_makes_it_private(vms: Path) -> None:
     disk.prepare(vms / "a", None)
-    assert {path.name for path in (vms / "a").iterdir()} == set(root_fs.FOLDERS)
     assert (vms / "a").stat().st_mode & 0o777 == 0o700
-    (vms / "a" / "upper" / "file").write_text("kept")
     disk.prepare(vms / "a", None)
-    assert (vms / "a" / "upper" / "file").read_text() == "kept"
-    assert [path.name for path in vms.iterdir()] == ["a"]
+    assert list((vms / "a").iterdir()) == []
 
 
-def test_prepare_starts_again_after_an_interruption(vms: Path) -> None:
-    (vms / "a.new" / "upper").mkdir(parents=True)
-    disk.prepare(vms / "a", None)
-    assert [path.name for path in vms.iterdir()] == ["a"]
+def test_folders_are_made_once(vms: Path) -> None:
+    folder = make(vms / "a")
+    assert {path.name for path in folder.iterdir()} == {*root_fs.FOLDERS, root_fs.USR_UPPER}
+    hidden = folder / root_fs.USR_UPPER / "local" / "etc"
+    assert os.getxattr(hidden, "user.overlay.opaque") == b"y"
+    hidden.rmdir()  # as its guest may
+    make(folder)
+    assert not hidden.exists()
+
+
+def test_folders_half_made_are_finished(vms: Path) -> None:
+    (vms / "a" / "usr-upper.new" / "local").mkdir(parents=True)
+    assert (make(vms / "a") / "usr-upper" / "local" / "etc").is_dir()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other ids")
 def test_prepare_gives_it_to_the_guest(vms: Path) -> None:
     disk.prepare(vms / "a", 1_000_000)
-    owners = {path.stat().st_uid for path in [vms / "a", *(vms / "a").iterdir()]}
-    assert owners == {1_000_000}
+    assert (vms / "a").stat().st_uid == 1_000_000
+    disk.prepare(vms / "a", 2_000_000)
+    assert (vms / "a").stat().st_uid == 2_000_000
 
 
 def test_remove_takes_all_of_it_and_nothing_else(vms: Path) -> None:
-    disk.prepare(vms / "a", None)
-    disk.prepare(vms / "ab", None)
+    make(vms / "a")
+    make(vms / "ab")
     (vms / "a" / "upper" / "x" / "y").mkdir(parents=True)
     (vms / "a" / "upper" / "x" / "y" / "z").write_text("")
     (vms / "a.123").mkdir()  # what an interrupted removal had moved up
@@ -56,7 +75,7 @@ def test_remove_follows_no_link(vms: Path, tmp_path: Path) -> None:
     outside.mkdir(mode=0o750)
     (outside / "file").write_text("host")
     (outside / "file").chmod(0o640)
-    disk.prepare(vms / "a", None)
+    make(vms / "a")
     locked = vms / "a" / "upper" / "locked"
     locked.mkdir()
     (locked / "to-folder").symlink_to(outside)
@@ -70,7 +89,7 @@ def test_remove_follows_no_link(vms: Path, tmp_path: Path) -> None:
 
 
 def test_remove_of_folders_without_permissions(vms: Path) -> None:
-    disk.prepare(vms / "a", None)
+    make(vms / "a")
     inner = vms / "a" / "work" / "work" / "inner"
     inner.mkdir(parents=True)
     (inner / "file").write_text("")
@@ -81,7 +100,7 @@ def test_remove_of_folders_without_permissions(vms: Path) -> None:
 
 
 def test_remove_of_a_tree_deeper_than_any_path(vms: Path) -> None:
-    disk.prepare(vms / "a", None)
+    make(vms / "a")
     here = os.open(vms / "a" / "upper", os.O_RDONLY)
     for _ in range(5000):
         os.mkdir("d", dir_fd=here)

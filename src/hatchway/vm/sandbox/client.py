@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,14 @@ class Zygote:
         """Its host pid."""
         return self._pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it can start no more guests: it was closed, or killed."""
+        return (
+            self._pidfd < 0
+            or os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        )
+
     @classmethod
     async def start(cls) -> Zygote:
         """Start one and wait until it is ready.
@@ -93,6 +102,9 @@ class Zygote:
                 ready = await asyncio.get_running_loop().sock_recv(ours, 1024)
         except (OSError, TimeoutError):
             ready = b""
+        except BaseException:
+            await asyncio.shield(zygote.close())
+            raise
         if not ready:
             await zygote.close()
             raise Unavailable(
@@ -170,8 +182,12 @@ class Zygote:
                         loop.remove_writer(self._control)
 
     async def close(self) -> None:
-        """End the zygote and wait until it has gone. Guests end when their own channels close."""
+        """End the zygote and wait until it has gone. Guests end when their own channels close. May be called again."""
         self._control.close()
+        if self._pidfd < 0:
+            return
+        # It has nothing to finish, and one that is stuck would not notice the closed socket.
+        signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
         loop.add_reader(self._pidfd, gone.set)
@@ -180,4 +196,5 @@ class Zygote:
         finally:
             loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
+            self._pidfd = -1
             os.waitpid(self._pid, 0)  # noqa: ASYNC222 - its pidfd says that it has ended

@@ -1,4 +1,4 @@
-"""A VM's own folder on the host's disk: the upper layers of its overlays, and the mount points beside them."""
+"""A VM's own folder on the host's disk."""
 
 from __future__ import annotations
 
@@ -9,37 +9,17 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from hatchway.vm.sandbox import root_fs
-
-_OPAQUE = "user.overlay.opaque"
-
 
 def prepare(folder: Path, first_uid: int | None) -> None:
-    """Make the folder of a VM if it is not there.
+    """Make the folder of a VM if it is not there. What is in it guest init makes, by `root_fs.make_folders`.
 
     Args:
         folder: where; its parent exists.
         first_uid: the host id that guest root has under a root server, which will own the folder; None: this user's.
     """
-    if folder.is_dir():
-        return
-    # Made under another name first: what is there under its own name is whole.
-    new = folder.with_name(folder.name + ".new")
-    if new.is_dir():
-        remove(new)
-    new.mkdir(mode=0o700)
-    made = [new, *(new / name for name in root_fs.FOLDERS)]
-    # The host's /usr/local/etc is configuration, which may hold secrets: an opaque folder in the upper layer hides it.
-    hidden = new / root_fs.USR_UPPER / "local" / "etc"
-    made += [hidden.parent, hidden]
-    for path in made[1:]:
-        path.mkdir()
-        path.chmod(0o755)
-    os.setxattr(hidden, _OPAQUE, b"y")
-    if first_uid is not None:
-        for path in made:
-            os.chown(path, first_uid, first_uid)
-    new.rename(folder)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if first_uid is not None and folder.stat().st_uid != first_uid:
+        os.chown(folder, first_uid, first_uid)
 
 
 def remove(folder: Path) -> None:

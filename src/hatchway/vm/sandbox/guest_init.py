@@ -67,6 +67,8 @@ def run(
             os.setresuid(0, 0, 0)
         # Before the guest can run anything: nothing inside may read this process's memory or fds.
         syscalls.set_dumpable(False)
+        step = "make the VM's folders"
+        root_fs.make_folders()
         step = "copy the lower layers' mounts"
         if not trees:
             trees = [syscalls.open_tree(path) for path in (request["skeleton"], *request["usr_layers"])]

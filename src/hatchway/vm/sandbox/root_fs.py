@@ -15,10 +15,26 @@ from hatchway.vm.sandbox import syscalls
 from hatchway.vm.sandbox.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_REC
 
 UPPER, WORK, USR_UPPER, USR_WORK, LOWER, ROOT = "upper", "work", "usr-upper", "usr-work", "lower", "root"
-FOLDERS = (UPPER, WORK, USR_UPPER, USR_WORK, LOWER, ROOT)
-"""The folders of a VM's disk, relative to it; the last two are mount points and stay empty on disk."""
+FOLDERS = (UPPER, WORK, USR_WORK, LOWER, ROOT)
+"""The folders of a VM's disk beside `usr-upper`, relative to it; the last two are for mount points."""
+
+_OPAQUE = "user.overlay.opaque"
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def make_folders() -> None:
+    """Make what is not there yet of the VM's folder, the current directory. Run as guest root, so that it owns them."""
+    for name in FOLDERS:
+        os.makedirs(name, mode=0o755, exist_ok=True)
+    if not os.path.exists(USR_UPPER):
+        # The host's /usr/local/etc is configuration and may hold secrets: an opaque folder above it hides it.
+        # Renamed into place as a whole: afterwards it is the guest's, who may delete or change it.
+        new = f"{USR_UPPER}.new"
+        hidden = f"{new}/local/etc"
+        os.makedirs(hidden, mode=0o755, exist_ok=True)
+        os.setxattr(hidden, _OPAQUE, b"y")
+        os.rename(new, USR_UPPER)
 
 
 def attach_lower_layers(trees: Sequence[int]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +14,15 @@ from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.sandbox import disk, id_ranges
 from hatchway.vm.sandbox.cgroups import Cgroups, GuestGroup
-from hatchway.vm.sandbox.channel import Channel
+from hatchway.vm.sandbox.channel import Channel, boot_failed
 from hatchway.vm.sandbox.client import LaunchRequest, Zygote
 from hatchway.vm.sandbox.skeleton import build_skeleton
 
 HOST_USR = Path("/usr")
 PROBE = "probe"
 _GROUP_REMOVAL_ATTEMPTS = 200
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Sandbox:
         self._skeleton = skeleton
         self._zygote = zygote
         self._cgroups = cgroups
+        self._replacing = asyncio.Lock()
+        self._boots = itertools.count()
         self._is_root = os.geteuid() == 0
         self._removing: set[asyncio.Task[None]] = set()
 
@@ -96,7 +102,8 @@ class Sandbox:
         folder = self._vms / name
         try:
             disk.prepare(folder, id_ranges.first_uid(slot) if self._is_root else None)
-            group = self._cgroups.create(name, limits)
+            # Another group for each boot: that of the last one may still be on its way out.
+            group = self._cgroups.create(f"{name}-{next(self._boots)}", limits)
         except OSError as error:
             raise Unavailable(
                 "vm_boot_failed", f"the VM's folder could not be made ({os.strerror(error.errno or 0)})"
@@ -110,13 +117,18 @@ class Sandbox:
             group=group,
         )
         try:
-            channel, sockets = await self._zygote.launch(request, on_exited)
+            channel, sockets = await (await self._living_zygote()).launch(request, on_exited)
         except BaseException:
             self._remove_group_soon(group)
             raise
         channel.ended.add_done_callback(lambda _: self._remove_group_soon(group))
         if self._is_root:
-            refuse_host_root(channel)
+            try:
+                refuse_host_root(channel)
+            except Unavailable:
+                for fd in sockets:
+                    os.close(fd)
+                raise
         return Guest(channel, sockets, group)
 
     async def remove(self, name: str) -> None:
@@ -129,6 +141,15 @@ class Sandbox:
         while self._removing:
             await asyncio.gather(*self._removing, return_exceptions=True)
         self._cgroups.close()
+
+    async def _living_zygote(self) -> Zygote:
+        """The zygote, or another in the place of one that was killed. Guests that run live on without it."""
+        async with self._replacing:
+            if self._zygote.has_ended:
+                _log.warning("the process that starts VMs has ended: starting another")
+                await self._zygote.close()
+                self._zygote = await Zygote.start()
+            return self._zygote
 
     async def _prove_isolation(self) -> None:
         await self.remove(PROBE)
@@ -162,10 +183,14 @@ def refuse_host_root(channel: Channel) -> None:
     """End a guest whose root is the host's root: it could write to /proc/sys and leave (user_namespaces(7)).
 
     Raises:
-        Unavailable: `isolation_unavailable`.
+        Unavailable: `isolation_unavailable`; `vm_boot_failed` when it has ended already.
     """
-    with open(f"/proc/{channel.pid}/status", "rb") as status:
-        uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
+    try:
+        with open(f"/proc/{channel.pid}/status", "rb") as status:
+            uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
+    except OSError:
+        channel.kill()
+        raise boot_failed("start", "the process ended") from None
     if b"0" in uids:
         channel.kill()
         raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")

@@ -16,8 +16,6 @@ MAX_MESSAGE_BYTES = 160 * 1024
 MAX_FDS = 32
 """The most fds that ride on one message."""
 
-SEND_BUFFER_BYTES = 1024 * 1024
-
 _FD_BYTES = array.array("i").itemsize
 
 Message = dict[str, Any]

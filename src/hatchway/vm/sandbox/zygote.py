@@ -1,9 +1,10 @@
 """The zygote: a small process with one thread that forks every guest, so that a guest starts as a copy of warm memory.
 
-The server starts it once and sends `launch` requests over a SOCK_SEQPACKET socket, each with one end of the new guest's
-own socket. The zygote forks; the child (the *launcher*) is still an ordinary process of the host. It enters the VM's
-cgroups, then clones guest init into new namespaces, writes its id maps, hands it the idmapped lower layers, and ends.
-Guest init, by then PID 1 of its own world, becomes the zygote's child (a subreaper) and speaks to the server directly.
+The server starts it once and sends `launch` requests over a SOCK_SEQPACKET socket, each with one end of the new
+guest's own socket. A child of the zygote, the *launcher*, takes the request; it is still an ordinary process of
+the host. It enters the VM's cgroups, then clones guest init into new namespaces, writes its id maps, hands it
+the idmapped lower layers, and ends. Guest init, by then PID 1 of its own world, becomes the zygote's child (a
+subreaper) and speaks to the server directly.
 
 Everything ends with the server: the zygote and each guest init end when their socket closes.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 from collections.abc import Sequence
@@ -36,9 +38,7 @@ def main(control_fd: int) -> NoReturn:
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(
-        signal.SIGCHLD, lambda _number, _frame: None
-    )  # only so that recvmsg is interrupted: see _reap
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # for the wakeup fd alone: see _reap
     syscalls.become_subreaper()
     syscalls.overwrite_command_line("hatchway-zygote")
     syscalls.set_process_name("hatchway-zygote")
@@ -50,34 +50,49 @@ def main(control_fd: int) -> NoReturn:
     gc.disable()
     wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+    taken_read, taken_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(wakeup_read, select.POLLIN)
+    poll.register(taken_read, select.POLLIN)
+    poll.register(control, 0)  # only for its end: the requests are the launchers'
     control.send(wire.encode({"op": "ready"}))
-    for ready in guest_init.wait_readable(control.fileno(), wakeup_read):
-        if ready == wakeup_read:
-            guest_init.drain(wakeup_read)
-            _reap()
-            continue
-        data, fds = wire.receive(control)
-        if not data:
-            os._exit(0)
-        request = wire.decode(data)
-        if os.fork() == 0:
+    while True:
+        # One launcher always waits for the next request, forked while nobody waits for it.
+        waiting = os.fork()
+        if waiting == 0:
             signal.set_wakeup_fd(-1)
-            for fd in (control.detach(), wakeup_read, wakeup_write):
+            for fd in (wakeup_read, wakeup_write, taken_read):
                 os.close(fd)
-            channel = socket.socket(fileno=fds[0])
-            _launch(channel, request, seccomp_filter, last_capability)
-        for fd in fds:
-            os.close(fd)
-    os._exit(0)
+            _launch_next(control, taken_write, seccomp_filter, last_capability)
+        while waiting:
+            for fd, _events in poll.poll():
+                if fd == control.fileno():
+                    os._exit(0)
+                guest_init.drain(fd)
+                if fd == taken_read or waiting in _reap():
+                    waiting = 0
 
 
-def _reap() -> None:
-    """Collect launchers and dead guest inits. The server learns of a guest's end by its pidfd."""
+def _reap() -> set[int]:
+    """Collect launchers and dead guest inits; their pids. The server learns of a guest's end by its pidfd."""
+    reaped = set()
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            reaped.add(pid)
     except ChildProcessError:
         pass
+    return reaped
+
+
+def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last_capability: int) -> NoReturn:
+    """The launcher's life: wait for a request, have the zygote fork the next launcher, launch, end."""
+    data, fds = wire.receive(control)
+    if not data:
+        os._exit(0)
+    os.write(taken, b"x")
+    control.close()
+    os.close(taken)
+    _launch(socket.socket(fileno=fds[0]), wire.decode(data), seccomp_filter, last_capability)
 
 
 def _launch(
