@@ -81,24 +81,18 @@ class ClientConnection(asyncio.Protocol):
 
     def _requests(self, data: bytes) -> None:
         """Serves the requests that begin in `data`, until one has to wait for its answer or is incomplete."""
-        gateway = self.gateway
+        plans = self.gateway.plans
         while True:
             end = data.find(b"\r\n\r\n") + 4
-            if end < 4 or end > gateway.limits.head_bytes or data.startswith(b"\r\n"):
-                data = self._unusual(data)
-                if not data:
-                    return
-                continue
+            if end < 4:
+                self._unfinished(data)
+                return
             raw, rest = (data, b"") if end == len(data) else (data[:end], data[end:])
-            plan = gateway.plans.get(raw)
+            # Most heads came before: everything that follows from their bytes is in their plan.
+            plan = plans.get(raw)
             if plan is None:
-                try:
-                    plan = gateway.plan(raw)
-                except FramingError as error:
-                    self.refuse(problem_pages.bad_request(error), None, close=True)
-                    return
-                except HatchwayError as error:
-                    self.refuse(error, None, close=True)
+                plan = self._new_plan(raw)
+                if plan is None:
                     return
             self._begin(plan, rest)
             if self._busy:
@@ -110,25 +104,27 @@ class ClientConnection(asyncio.Protocol):
                 return
             data = rest
 
-    def _unusual(self, data: bytes) -> bytes:
-        """Deals with a head that is incomplete, too long, or preceded by an empty line. Returns what to go on
-        with."""
-        if data.startswith(b"\r\n") and len(data) > 2 and not data.startswith(b"\r\n\r\n"):
-            return data[2:]  # RFC 9112 section 2.2: one empty line before a request is ignored
-        end = data.find(b"\r\n\r\n")
-        if end >= 0:
-            data = data[: end + 4]
-        if not self._may_become_a_head(data, 0):
-            return b""
-        if end >= 0:
-            self.refuse(
-                problem_pages.bad_request(FramingError("the request line is missing")), None, close=True
-            )
-            return b""
-        self._busy = True
-        self._partial += data
-        self.deadline = min(self.deadline, self.gateway.pool.now + self.gateway.limits.head_seconds)
-        return b""
+    def _new_plan(self, raw: bytes) -> RequestPlan | None:
+        """The plan for a head that is not remembered; None if it was refused."""
+        # RFC 9112 section 2.2: one empty line before a request is ignored.
+        head = raw[2:] if raw.startswith(b"\r\n") else raw
+        if not self._may_become_a_head(head, 0):
+            return None
+        try:
+            return self.gateway.plan(head)
+        except FramingError as error:
+            self.refuse(problem_pages.bad_request(error), None, close=True)
+        except HatchwayError as error:
+            self.refuse(error, None, close=True)
+        return None
+
+    def _unfinished(self, data: bytes) -> None:
+        """Keeps the beginning of a head until the rest comes."""
+        if self._may_become_a_head(data, 0):
+            self._busy = True
+            self._partial += data
+            limit = self.gateway.pool.now + self.gateway.limits.head_seconds
+            self.deadline = min(self.deadline, limit)
 
     def _may_become_a_head(self, head: bytes | bytearray, searched: int) -> bool:
         limits = self.gateway.limits

@@ -90,8 +90,8 @@ class Exchange:
             connection.transport.writelines(self._held)
             self._held = []
         client.release_dialling()
-        if self.request_done:
-            self._expect_answer()
+        if self.request_done and self._upstream.vm_id is not None:
+            client.deadline = client.gateway.pool.now + self.limits.answer_seconds
 
     def _dial(self) -> None:
         self._client.hold_dialling()
@@ -126,12 +126,8 @@ class Exchange:
     def request_end(self) -> None:
         """The client has sent all of its request."""
         self.request_done = True
-        if self._connection is not None and not self._answering:
-            self._expect_answer()
-
-    def _expect_answer(self) -> None:
-        # Not of the control API: waiting for a process to end takes as long as the process does.
-        if self._upstream.vm_id is not None:
+        # The control API takes its time: waiting for a process to end lasts as long as the process does.
+        if self._connection is not None and not self._answering and self._upstream.vm_id is not None:
             self._client.deadline = self._client.gateway.pool.now + self.limits.answer_seconds
 
     def client_full(self) -> None:

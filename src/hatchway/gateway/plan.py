@@ -235,7 +235,7 @@ class Route:
     """A request on its way to one upstream: the head to send, and how to render the answers that come
     back."""
 
-    __slots__ = ("_answers", "_limits", "_plan", "_view", "drops", "forwarded", "port", "request")
+    __slots__ = ("_limits", "_plan", "_view", "answers", "drops", "forwarded", "port", "request")
 
     def __init__(
         self,
@@ -248,7 +248,8 @@ class Route:
         self._plan = plan
         self._view = view
         self._limits = limits
-        self._answers: Recent[bytes, Answer] = Recent(_REMEMBERED_ANSWERS)
+        self.answers: Recent[bytes, Answer] = Recent(_REMEMBERED_ANSWERS)
+        """The answers rendered last, by the heads that the upstream sent."""
         self.port = view.port if view is not None else 0
         self.drops = drops
         self.forwarded = view is not None
@@ -262,7 +263,7 @@ class Route:
             )
 
     def answer(self, raw: bytes, *, close: bool) -> Answer:
-        """The answer for the client.
+        """The answer for the client, for a head that is not among `answers`.
 
         Args:
             raw: the head that the upstream sent, with its empty line.
@@ -271,14 +272,10 @@ class Route:
         Raises:
             FramingError: the head is not HTTP/1.x.
         """
-        if close:
-            return self._render(raw, close=True)
-        known = self._answers.get(raw)
-        if known is None:
-            known = self._render(raw, close=False)
-            if len(raw) <= _REMEMBERED_HEAD_BYTES:
-                self._answers.remember(raw, known)
-        return known
+        answer = self._render(raw, close=close)
+        if not close and len(raw) <= _REMEMBERED_HEAD_BYTES:
+            self.answers.remember(raw, answer)
+        return answer
 
     def _render(self, raw: bytes, *, close: bool) -> Answer:
         plan = self._plan

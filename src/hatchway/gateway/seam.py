@@ -9,15 +9,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hatchway.errors import HatchwayError
 from hatchway.gateway.destination import Destination
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a request goes. Also the key of the connection pool."""
+class Upstream(NamedTuple):
+    """Where a request goes. Also the key of the connection pool, looked up twice per request: a tuple hashes fast."""
 
     vm_id: str | None
     """The VM, or None for the control API."""

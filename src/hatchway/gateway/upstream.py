@@ -94,7 +94,10 @@ class UpstreamConnection(asyncio.Protocol):
             raw = data if end == len(data) else data[:end]
             if end > exchange.limits.head_bytes:
                 raise FramingError("the answer's head is too long")
-            answer = exchange.route.answer(raw, close=not exchange.request_done)
+            route = exchange.route
+            answer = route.answers.get(raw) if exchange.request_done else None
+            if answer is None:
+                answer = route.answer(raw, close=not exchange.request_done)
             if answer.status >= 200:
                 break
             data = data[end:]
