@@ -14,6 +14,9 @@ from hatchway import Agent, AsyncClient
 
 MakeAgent = Callable[[], Agent]
 
+ENVIRONMENT_CANARY = "h0st-environment-canary"
+"""In the environment of the shared server, and nowhere that a guest can see."""
+
 _numbers = itertools.count(1)
 
 
@@ -27,7 +30,8 @@ def _no_settings_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The server that most tests share; each uses VMs of its own."""
-    with ServerProcess(tmp_path_factory.mktemp("shared-server")) as running:
+    folder = tmp_path_factory.mktemp("shared-server")
+    with ServerProcess(folder, environment={"E2E_CANARY": ENVIRONMENT_CANARY}) as running:
         yield running
 
 

@@ -44,6 +44,19 @@ def descendants(pid: int) -> set[HostProcess]:
     return below
 
 
+def guests(pid: int) -> set[HostProcess]:
+    """The processes below `pid` that are in VMs: those with a pid in another namespace too (pid_namespaces(7))."""
+    return {each for each in descendants(pid) if _namespaces(each.pid) > 1}
+
+
+def _namespaces(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return next(len(line.split()) - 1 for line in file if line.startswith(b"NSpid:"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def zombies(pid: int) -> set[int]:
     """The pids of zombies below `pid`."""
     return {
