@@ -34,6 +34,13 @@ class Guest:
     """Unconnected TCP sockets of its network namespace, made before any guest process ran; owned by the caller."""
     group: GuestGroup
 
+    async def end(self) -> None:
+        """End a guest that nobody will use."""
+        for fd in self.sockets:
+            os.close(fd)
+        self.channel.kill()
+        await asyncio.shield(self.channel.wait_ended())
+
 
 class Sandbox:
     """Makes guests under one data folder. Start it with `Sandbox.start`."""
@@ -159,10 +166,7 @@ class Sandbox:
             raise Unavailable(
                 "isolation_unavailable", f"this machine cannot isolate VMs: {error.message}", error.hint
             ) from None
-        for fd in guest.sockets:
-            os.close(fd)
-        guest.channel.kill()
-        await guest.channel.wait_ended()
+        await guest.end()
         await self.remove(PROBE)
 
     def _remove_group_soon(self, group: GuestGroup) -> None:
@@ -179,18 +183,11 @@ class Sandbox:
         task.add_done_callback(self._removing.discard)
 
 
-def refuse_host_root(channel: Channel) -> None:
-    """End a guest whose root is the host's root: it could write to /proc/sys and leave (user_namespaces(7)).
+def runs_as_host_root(pid: int) -> bool:
+    """Whether a process has the host's root among its uids (proc(5), `Uid` of /proc/PID/status).
 
-    Raises:
-        Unavailable: `isolation_unavailable`; `vm_boot_failed` when it has ended already.
+    A guest with it could write to /proc/sys and so leave its VM (user_namespaces(7)).
     """
-    try:
-        with open(f"/proc/{channel.pid}/status", "rb") as status:
-            uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
-    except OSError:
-        channel.kill()
-        raise boot_failed("start", "the process ended") from None
-    if b"0" in uids:
-        channel.kill()
-        raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")
+    with open(f"/proc/{pid}/status", "rb") as status:
+        uids = next(line for line in status if line.startswith(b"Uid:")).split()[1:]
+    return b"0" in uids
