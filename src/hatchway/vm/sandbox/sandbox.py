@@ -14,7 +14,7 @@ from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.sandbox import disk, id_ranges
 from hatchway.vm.sandbox.cgroups import Cgroups, GuestGroup
-from hatchway.vm.sandbox.channel import Channel, boot_failed
+from hatchway.vm.sandbox.channel import Channel
 from hatchway.vm.sandbox.client import LaunchRequest, Zygote
 from hatchway.vm.sandbox.skeleton import build_skeleton
 
@@ -129,14 +129,11 @@ class Sandbox:
             self._remove_group_soon(group)
             raise
         channel.ended.add_done_callback(lambda _: self._remove_group_soon(group))
-        if self._is_root:
-            try:
-                refuse_host_root(channel)
-            except Unavailable:
-                for fd in sockets:
-                    os.close(fd)
-                raise
-        return Guest(channel, sockets, group)
+        guest = Guest(channel, sockets, group)
+        if self._is_root and runs_as_host_root(channel.pid):
+            await guest.end()
+            raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")
+        return guest
 
     async def remove(self, name: str) -> None:
         """Remove the folder of a VM that does not run."""
