@@ -187,6 +187,12 @@ class TestWhatTheServiceSees:
         assert "port_closed" in output
         assert TOKEN not in output
 
+    async def test_the_token_in_no_trailer(self, rig: Rig) -> None:
+        await rig.upstream(echo)
+        body = f"1\r\nx\r\n0\r\nX-Sum: 1\r\nX-From: {TOKEN.upper()}\r\n\r\n".encode()
+        _, echoed = await rig.ask(rig.request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body))
+        assert echoed.endswith(b"\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n")
+
     async def test_a_foreign_origin_passes_and_another_previews_is_hidden(self, rig: Rig) -> None:
         body = await self.seen(rig, "Origin: https://evil.example", "Referer: https://evil.example/page")
         assert b"\r\nOrigin: https://evil.example\r\n" in body

@@ -141,12 +141,14 @@ class RequestBody:
     Args:
         length: in bytes, or CHUNKED; not 0.
         max_trailers: the longest trailer section, in bytes.
+        secret: a trailer that holds this, in any case, is not passed on; b"" for none.
     """
 
-    __slots__ = ("_decoder", "_left", "done")
+    __slots__ = ("_decoder", "_left", "_secret", "done")
 
-    def __init__(self, length: int, max_trailers: int) -> None:
+    def __init__(self, length: int, max_trailers: int, secret: bytes = b"") -> None:
         self._left = length
+        self._secret = secret
         self._decoder = ChunkedDecoder(max_trailers) if length == CHUNKED else None
         self.done = False
 
@@ -169,5 +171,7 @@ class RequestBody:
         pieces = encode_chunk(decoder.feed(data))
         if decoder.done:
             self.done = True
-            pieces.append(encode_last_chunk(decoder.trailers))
+            secret = self._secret
+            trailers = [line for line in decoder.trailers if not secret or secret not in line.lower()]
+            pieces.append(encode_last_chunk(trailers))
         return pieces, decoder.rest

@@ -171,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
         self._busy = True
         self.deadline = _FOREVER  # neither a slow upload nor a VM that boots is cut
         if plan.body:
-            self._body = RequestBody(plan.body, self.gateway.limits.head_bytes)
+            self._body = RequestBody(plan.body, self.gateway.limits.head_bytes, plan.secret)
         if verdict.__class__ is Allow:
             self._allowed(exchange, verdict)
         else:

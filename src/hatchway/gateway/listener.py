@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -17,6 +18,8 @@ from hatchway.gateway.tunnel import Tunnel
 
 _REMEMBERED_PLANS = 256
 _BACKLOG = 2048
+_LAST_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -109,9 +112,13 @@ class Gateway:
         for tunnel in list(self.tunnels):
             tunnel.drop()
         await self.pool.close()
-        # An aborted transport tells its protocol in one of the loop's next turns.
-        while self.connections or self.tunnels or self.pool.open:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                # An aborted transport tells its protocol in one of the loop's next turns.
+                while self.connections or self.tunnels or self.pool.open:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+        except TimeoutError:
+            _log.error("some connections did not end with the gateway")
         await self._server.wait_closed()
         self._server = None
         self.plans.clear()

@@ -120,6 +120,7 @@ class RequestPlan:
         "preview",
         "redirect",
         "repeatable",
+        "secret",
         "upgrade",
     )
 
@@ -135,6 +136,9 @@ class RequestPlan:
             self._host, target, b",".join(tokens) if tokens else None, face.preview_domain
         )
         self.preview = isinstance(self.destination, PreviewDestination)
+        token = self.destination.token if isinstance(self.destination, PreviewDestination) else ""
+        self.secret = token.lower().encode("latin-1", "ignore")
+        """The preview's token: nothing that goes to the service may hold it."""
         self.facts = RequestFacts(
             head.method,
             self._host,
