@@ -1,18 +1,18 @@
-"""The control API's own server: uvicorn on a UNIX socket in a folder of this user's, behind the gateway."""
+"""The control API's own server: uvicorn on a UNIX socket in the data folder, behind the gateway."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+
+SOCKET = "control.sock"
 
 STOP_SECONDS = 5
 """How long answers under way may take when the server stops."""
@@ -35,19 +35,22 @@ class _Uvicorn(uvicorn.Server):
 
 
 class ControlServer:
-    """Serves the control API until `stop`."""
+    """Serves the control API until `stop`.
 
-    def __init__(self) -> None:
-        # A socket's path holds at most 107 bytes (unix(7)), so it cannot lie in any data folder.
-        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-        parent = runtime if os.path.isdir(runtime) and os.access(runtime, os.W_OK) else None
-        self._folder = Path(tempfile.mkdtemp(prefix="hatchway-", dir=parent))
-        self.path = str(self._folder / "api.sock")
+    Args:
+        data_dir: the folder for its socket: this user's own, and locked by this server.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = os.open(data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        # A socket's path holds at most 107 bytes (unix(7)); by way of its folder's fd it is always short.
+        self.path = f"/proc/self/fd/{self._folder}/{SOCKET}"
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, app: ASGIApp) -> None:
         """Listen, and serve `app`."""
+        self._remove_socket()  # left by a server that was killed
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(self.path)
         config = uvicorn.Config(
@@ -71,4 +74,9 @@ class ControlServer:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove_socket()
+        os.close(self._folder)
+
+    def _remove_socket(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(SOCKET, dir_fd=self._folder)

@@ -66,7 +66,7 @@ async def running(
         manager = VmManager(store, sandbox, kinds, settings.cache_dir, clock)
         stack.push_async_callback(manager.close)
         await manager.start()
-        control = ControlServer()
+        control = ControlServer(settings.data_dir)
         stack.push_async_callback(control.stop)
         backend = ServerBackend(manager, store.previews, access_policy(settings), control.path)
         gateway = Gateway(backend, preview_domain=settings.preview_domain, clock=clock)
