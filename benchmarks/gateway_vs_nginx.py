@@ -5,7 +5,7 @@ one worker stand before it. wrk drives each in short alternating rounds over 32 
 are printed, with the CPU time (user and system) that the proxy's process spent per request. Needs `nginx` and `wrk`.
 Loopback only.
 
-    python benchmarks/gateway_vs_nginx.py [--quick]
+    python -m benchmarks.gateway_vs_nginx [--quick]
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.table import Row, markdown, number
+
 TOKEN = "b" * 32
 CONNECTIONS = 32
+GOAL = 0.6
 BIG_BYTES = 100 * 1024 * 1024
 
 GATEWAY = """
@@ -43,17 +46,6 @@ async def main():
 
 uvloop.run(main())
 """
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    ratio: float
-    """Ours to nginx's; at least 1 is better than nginx, whatever the unit."""
-    goal: float
 
 
 class Target(NamedTuple):
@@ -231,14 +223,19 @@ def run(quick: bool = False) -> list[Row]:
     )
     speed = [statistics.median(downloads[name]) / 1e6 for name in targets]
     return [
-        Row("small GET, 32 connections", rate[0], "requests/s", rate[0] / rate[1], 0.6),
-        Row("CPU per small GET", cpu[0], "µs", cpu[1] / cpu[0], 0.6),
-        Row("small GET, 99th percentile", p99[0], "ms", p99[1] / p99[0], 0.6),
-        Row("100 MB download", speed[0], "MB/s", speed[0] / speed[1], 0.6),
+        _beside("small GET, 32 connections", "requests/s", *rate, ratio=rate[0] / rate[1]),
+        _beside("CPU per small GET", "µs", *cpu, ratio=cpu[1] / cpu[0]),
+        _beside("small GET, 99th percentile", "ms", *p99, ratio=p99[1] / p99[0]),
+        _beside("100 MB download", "MB/s", *speed, ratio=speed[0] / speed[1]),
     ]
 
 
+def _beside(name: str, unit: str, ours: float, theirs: float, *, ratio: float) -> Row:
+    """A row in which a ratio over 1 is better than nginx, whatever the unit."""
+    return Row(
+        name, ours, unit, f"nginx: {number(theirs)} {unit}", ratio, f">= {GOAL} x nginx", ratio >= GOAL
+    )
+
+
 if __name__ == "__main__":
-    print(f"{'':32} {'gateway':>12} {'':12} {'vs nginx':>8} {'goal':>6}")
-    for row in run(quick="--quick" in sys.argv):
-        print(f"{row.name:32} {row.value:12,.1f} {row.unit:12} {row.ratio:8.2f} {row.goal:6.2f}")
+    print(markdown(run("--quick" in sys.argv)), end="")

@@ -127,6 +127,31 @@ class TestRaw:
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert len(await client.rest()) == 64 * MEGABYTE
 
+    async def test_the_end_of_the_grant_is_a_reset_where_it_cannot_be_said(self, rig: Rig) -> None:
+        upstream = await rig.upstream(raw_echo)
+        client = await rig.client()
+        client.send(rig.request("GET / HTTP/1.1", *UPGRADE))
+        await client.head()
+        client.send(b"x")
+        await client.exactly(1)
+        rig.gateway.close_grant(rig.grant.id)
+        assert not await client.ended()
+        await upstream.until(lambda: upstream.ended == 1)
+
+    async def test_a_close_frame_never_lands_within_another(self, rig: Rig) -> None:
+        async def half_a_frame(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(SWITCH.replace(b"raw", b"websocket") + b"\x82\x05hel")
+            await conversation.rest()
+
+        await rig.upstream(half_a_frame)
+        client = await rig.client()
+        client.send(rig.request("GET / HTTP/1.1", "Connection: upgrade", "Upgrade: websocket"))
+        await client.head()
+        assert await client.exactly(5) == b"\x82\x05hel"
+        rig.gateway.close_grant(rig.grant.id)
+        assert not await client.ended()
+
     async def test_a_refused_upgrade_is_an_ordinary_answer(self, rig: Rig) -> None:
         await rig.upstream(
             answers(

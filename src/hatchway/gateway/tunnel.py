@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from hatchway.gateway.flow import make_reset
 from hatchway.gateway.websocket import FrameBoundary, close_frame
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Tunnel:
             transport.resume_reading()
             self.deadline = self.cut_at + self._gateway.limits.linger_seconds
         else:
+            make_reset(transport)
             transport.abort()
 
     def drop(self) -> None:
