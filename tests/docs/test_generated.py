@@ -1,0 +1,41 @@
+"""The generated pages are what the code says now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from docs.document import ROOT, read
+
+
+def generate(*arguments: str, tool: Path = ROOT / "tools/generate-docs") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, tool, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    ran = generate("--check")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_check_finds_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "docs").mkdir()
+    tool = tmp_path / "tools/generate-docs"
+    tool.write_text(read("tools/generate-docs"))
+    ran = generate("--check", tool=tool)
+    assert ran.returncode == 1
+    assert "command-line.md, http-api.md" in ran.stderr
+    assert list((tmp_path / "docs").iterdir()) == []
+    assert generate(tool=tool).returncode == 0
+    assert generate("--check", tool=tool).returncode == 0
+    page = tmp_path / "docs/command-line.md"
+    assert page.read_text() == read("docs/command-line.md")
+    page.write_text(page.read_text().replace("--port", "--prot"))
+    assert generate("--check", tool=tool).returncode == 1
+
+
+def test_what_is_no_option_is_refused() -> None:
+    assert generate("--chekc").returncode == 2
