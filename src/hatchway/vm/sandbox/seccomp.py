@@ -14,10 +14,10 @@ here is what reaches wide into the kernel, or would let a process leave or remak
 from __future__ import annotations
 
 import errno
-import platform
+import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NAMESPACE_FLAGS = (
     0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x80
@@ -28,8 +28,7 @@ ALLOWED_SOCKET_FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK."""
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """What differs from one architecture to another."""
 
     audit: int
@@ -148,7 +147,7 @@ def build_filter(architecture: Architecture | None = None) -> bytes:
     Raises:
         KeyError: this machine's architecture is not one of `ARCHITECTURES`.
     """
-    arch = architecture or ARCHITECTURES[platform.machine()]
+    arch = architecture or ARCHITECTURES[os.uname().machine]
     instructions: list[tuple[int, int, int, int]] = []
 
     def emit(code: int, if_true: int, if_false: int, value: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-import platform
 import socket
 import struct
 
@@ -48,7 +47,7 @@ _SIGCHLD = 17
 # The calls added since Linux 5.0 have one number everywhere; the older ones do not.
 _OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
 _CLONE, _PIVOT_ROOT, _SECCOMP = {"x86_64": (56, 155, 317), "aarch64": (220, 41, 277)}.get(
-    platform.machine(), (-1, -1, -1)
+    os.uname().machine, (-1, -1, -1)
 )
 
 
