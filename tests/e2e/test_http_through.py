@@ -16,12 +16,14 @@ from websockets.asyncio.client import connect
 from e2e.addresses import MODES, address
 from e2e.guest import start_script, start_service
 from e2e.server_process import ServerProcess
-from hatchway import Agent, Preview
+from hatchway import Agent, AsyncClient, Preview
 
 pytestmark = pytest.mark.sandbox
 
 BLOCK = 65536
 LARGE = 50 * 1024 * 1024 + 17
+
+ZOO = ["e2e", "http-through"]
 
 REDIRECTS = (
     ("/elsewhere?a=b#c", "{prefix}/elsewhere?a=b#c"),
@@ -51,16 +53,33 @@ async def stream_of_blocks(total: int) -> AsyncIterator[bytes]:
         yield block
 
 
+@pytest.fixture(scope="module")
+def preview(server: ServerProcess) -> Iterator[Preview]:
+    """A preview of a zoo on port 3000 of one VM, which these tests share: requests leave it as it was."""
+
+    async def start() -> Preview:
+        async with AsyncClient(server.url) as client:
+            agent = client.vm.get_or_create(ZOO)
+            await start_service(agent, 3000)
+            return await agent.create_signed_preview_url(3000)
+
+    async def end() -> None:
+        async with AsyncClient(server.url) as client:
+            await client.vm.get_or_create(ZOO).destroy()
+
+    yield asyncio.run(start())
+    asyncio.run(end())
+
+
 @pytest.fixture
-async def preview(agent: Agent) -> Preview:
-    """A preview of a zoo on port 3000."""
-    await start_service(agent, 3000)
-    return await agent.create_signed_preview_url(3000)
+def zoo(client: AsyncClient, preview: Preview) -> Agent:
+    """The VM of `preview`."""
+    return client.vm.get_or_create(ZOO)
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_event_arrives_before_the_stream_ends(
-    agent: Agent, preview: Preview, server: ServerProcess, http: httpx.AsyncClient, mode: str
+    zoo: Agent, preview: Preview, server: ServerProcess, http: httpx.AsyncClient, mode: str
 ) -> None:
     to = address(mode, server, preview, "/events")
     async with http.stream("GET", to.url, headers=to.headers) as answer:
@@ -68,7 +87,7 @@ async def test_an_event_arrives_before_the_stream_ends(
         events = answer.aiter_raw()
         assert await anext(events) == b"data: first\n\n"
         # Only now is the service told to go on.
-        await agent.vm_fetch(3000, "/finish")
+        await zoo.vm_fetch(3000, "/finish")
         assert [event async for event in events] == [b"data: last\n\n"]
 
 
@@ -98,10 +117,10 @@ async def test_a_large_upload_is_whole(
     assert answer.json() == {"bytes": LARGE, "sha256": sha256_of_blocks(LARGE)}
 
 
-async def test_large_bodies_through_vm_fetch(agent: Agent, preview: Preview) -> None:
-    uploaded = await agent.vm_fetch(3000, "/hash", method="PUT", body=stream_of_blocks(LARGE))
+async def test_large_bodies_through_vm_fetch(zoo: Agent) -> None:
+    uploaded = await zoo.vm_fetch(3000, "/hash", method="PUT", body=stream_of_blocks(LARGE))
     assert uploaded.json() == {"bytes": LARGE, "sha256": sha256_of_blocks(LARGE)}
-    downloaded = await agent.vm_fetch(3000, f"/bytes?n={LARGE}")
+    downloaded = await zoo.vm_fetch(3000, f"/bytes?n={LARGE}")
     assert hashlib.sha256(downloaded.body).hexdigest() == sha256_of_blocks(LARGE)
 
 
@@ -156,8 +175,8 @@ async def test_gzip_is_not_touched(
     assert gzip.decompress(body) == b"compressed by the service"
 
 
-async def test_gzip_is_not_touched_by_vm_fetch(agent: Agent, preview: Preview) -> None:
-    fetched = await agent.vm_fetch(3000, "/gzip")
+async def test_gzip_is_not_touched_by_vm_fetch(zoo: Agent) -> None:
+    fetched = await zoo.vm_fetch(3000, "/gzip")
     assert fetched.headers["content-encoding"] == "gzip"
     assert gzip.decompress(fetched.body) == b"compressed by the service"
 
@@ -199,19 +218,19 @@ async def test_every_cookie_arrives(
     assert answer.headers.get_list("set-cookie") == [f"a=1; Path={root}", "b=2; HttpOnly", "c=3; Max-Age=60"]
 
 
-async def test_every_cookie_arrives_through_vm_fetch(agent: Agent, preview: Preview) -> None:
-    fetched = await agent.vm_fetch(3000, "/cookies")
+async def test_every_cookie_arrives_through_vm_fetch(zoo: Agent) -> None:
+    fetched = await zoo.vm_fetch(3000, "/cookies")
     assert fetched.headers.get_list("set-cookie") == ["a=1; Path=/", "b=2; HttpOnly", "c=3; Max-Age=60"]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(418, "I am a teapot"), (500, "Oops"), (204, "Nothing")])
 async def test_status_and_reason_are_the_services(
-    agent: Agent, preview: Preview, server: ServerProcess, http: httpx.AsyncClient, code: int, reason: str
+    zoo: Agent, preview: Preview, server: ServerProcess, http: httpx.AsyncClient, code: int, reason: str
 ) -> None:
     to = address("host", server, preview, f"/status?code={code}&reason={reason}")
     answer = await http.get(to.url, headers=to.headers)
     assert (answer.status_code, answer.reason_phrase) == (code, reason)
-    fetched = await agent.vm_fetch(3000, f"/status?code={code}&reason={reason}")
+    fetched = await zoo.vm_fetch(3000, f"/status?code={code}&reason={reason}")
     assert (fetched.status, fetched.status_text) == (code, reason)
 
 
