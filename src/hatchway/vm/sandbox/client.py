@@ -55,6 +55,8 @@ class Zygote:
         self._launching = asyncio.Semaphore(LAUNCHES_AT_ONCE)
         self._pid = pid
         self._pidfd = pidfd
+        self._gone = asyncio.Event()
+        asyncio.get_running_loop().add_reader(pidfd, self._has_gone)
 
     @property
     def pid(self) -> int:
@@ -188,13 +190,15 @@ class Zygote:
             return
         # It has nothing to finish, and one that is stuck would not notice the closed socket.
         signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        loop = asyncio.get_running_loop()
-        gone = asyncio.Event()
-        loop.add_reader(self._pidfd, gone.set)
-        try:
-            await gone.wait()
-        finally:
-            loop.remove_reader(self._pidfd)
+        await self._gone.wait()
+        if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
             os.waitpid(self._pid, 0)  # noqa: ASYNC222 - its pidfd says that it has ended
+
+    def _has_gone(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._gone.set()
+        if self._control.fileno() >= 0:
+            # A launcher waiting for a request has the other end too: neither it nor those who sent one shall wait on.
+            self._control.shutdown(socket.SHUT_RDWR)

@@ -104,13 +104,22 @@ def run(
         for each in first:
             each.close()
     except (OSError, ValueError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        channel.send(wire.encode({"op": "failed", "step": step, "errno": number, "reason": str(error)}))
+        report_failure(channel, step, error)
         os._exit(1)
     try:
         GuestInit(channel).serve()
     finally:
         os._exit(1)
+
+
+def report_failure(channel: socket.socket, step: str, error: Exception) -> None:
+    """Tell the server that a launch failed in `step`."""
+    # Not an OSError's whole text: that names the file, by its path on the host.
+    reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    try:
+        channel.send(wire.encode({"op": "failed", "step": step, "reason": reason}))
+    except OSError:
+        pass  # the server is gone, and with it everybody who would want to know
 
 
 def _silence_standard_streams() -> None:

@@ -89,7 +89,10 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
     data, fds = wire.receive(control)
     if not data:
         os._exit(0)
-    os.write(taken, b"x")
+    try:
+        os.write(taken, b"x")
+    except BrokenPipeError:
+        pass  # the zygote was killed: this guest can live without it
     control.close()
     os.close(taken)
     _launch(socket.socket(fileno=fds[0]), wire.decode(data), seccomp_filter, last_capability)
@@ -124,18 +127,9 @@ def _launch(
         socket.send_fds(channel, [wire.encode({"op": "started", "pid": pid})], [pidfd])
         socket.send_fds(ours, [b"go"], trees)
     except (OSError, ValueError) as error:
-        report_failure(channel, step, error)
+        guest_init.report_failure(channel, step, error)
         os._exit(1)
     os._exit(0)
-
-
-def report_failure(channel: socket.socket, step: str, error: Exception) -> None:
-    """Tell the server that a launch failed in `step`."""
-    number = error.errno if isinstance(error, OSError) else None
-    try:
-        channel.send(wire.encode({"op": "failed", "step": step, "errno": number, "reason": str(error)}))
-    except OSError:
-        pass  # the server is gone, and with it everybody who would want to know
 
 
 def _write_id_maps(pid: int, first_uid: int | None) -> None:
