@@ -6,7 +6,7 @@ PY := .venv/bin/python
 .PHONY: help demo serve test lint types unit user-test docs bench lock clean
 
 help:
-	@echo "make demo    set up, then do the seed's page for real and end with a preview URL (KEEP=1: stay up)"
+	@echo "make demo    set up, then show everything once, for real, and end with a preview URL (KEEP=1: stay up)"
 	@echo "make serve   set up, then serve on http://localhost:6420"
 	@echo "make test    set up, then lint, types and every test; as root, the VM tests again as an ordinary user"
 	@echo "make lint    ruff, mypy, and whether the generated pages of docs/ are up to date"

@@ -14,6 +14,9 @@ _MADE_UP = ("/home/user", "/home/me", "/root/secret")
 _MACHINE_PATH = re.compile(
     r"(?<![\w/}])/root/\w+|/home/[a-z][\w-]*|/Users/\w+|(?<![\w/.~-])/(?:work|workspace|mnt/data)/\w+"
 )
+_WORK = re.compile(
+    r"\b(?:milestone|sub-?agent|next issue|issue (?:#|show )?\d+|the brief)\b|\bTODO\b|\bFIXME\b"
+)
 _PACKAGE_SOURCE = re.compile(r"(?:index-url|find-links|registry)\s*[=:]?\s*\"?(?:https?|file)://|/simple\b")
 
 
@@ -48,6 +51,10 @@ def test_no_path_of_a_machine() -> None:
 
 def test_no_source_of_packages() -> None:
     assert found(_PACKAGE_SOURCE) == []
+
+
+def test_no_word_about_how_the_work_was_organised() -> None:
+    assert found(_WORK) == []
 
 
 @pytest.mark.parametrize("text", ["/root/project", "/home/somebody/x", " /work/main", "/Users/me"])
