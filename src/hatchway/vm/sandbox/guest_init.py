@@ -171,15 +171,13 @@ class GuestInit:
         reply_fds: list[int] = []
         try:
             reply |= self._operations[request["op"]](request, reply_fds)
-        except OSError as error:
-            reply = {
-                "op": "error",
-                "id": request["id"],
-                "errno": error.errno or errno.EIO,
-                "what": _what(error),
-            }
-        except (ValueError, KeyError, TypeError):
-            reply = {"op": "error", "id": request["id"], "errno": errno.EINVAL, "what": ""}
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            while reply_fds:
+                os.close(reply_fds.pop())
+            number, what = errno.EINVAL, ""
+            if isinstance(error, OSError):
+                number, what = error.errno or errno.EIO, _what(error)
+            reply = {"op": "error", "id": request["id"], "errno": number, "what": what}
         socket.send_fds(self._channel, [wire.encode(reply)], reply_fds)
         for fd in reply_fds:
             os.close(fd)
@@ -202,40 +200,35 @@ class GuestInit:
         arguments = [os.fsencode(argument) for argument in request["argv"]]
         environment = {os.fsencode(name): os.fsencode(value) for name, value in request["env"].items()}
         _enter(request["cwd"] or HOME)
+        child_ends = []
         try:
             program = _find_program(arguments[0], environment.get(b"PATH", DEFAULT_PATH.encode()))
-            stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC) if request["stdin"] else (0, -1)
-            stdout_read, stdout_write = os.pipe2(os.O_CLOEXEC)
-            stderr_read, stderr_write = os.pipe2(os.O_CLOEXEC)
-            reply_fds += [stdout_read, stderr_read]
-            if stdin_write >= 0:
-                reply_fds.append(stdin_write)
+            for _ in ("stdout", "stderr"):
+                ours, childs = os.pipe2(os.O_CLOEXEC)
+                reply_fds.append(ours)
+                child_ends.append(childs)
+            actions = [(os.POSIX_SPAWN_DUP2, child_ends[0], 1), (os.POSIX_SPAWN_DUP2, child_ends[1], 2)]
+            if request["stdin"]:  # else /dev/null, which this process has there itself
+                childs, ours = os.pipe2(os.O_CLOEXEC)
+                reply_fds.append(ours)
+                child_ends.append(childs)
+                actions.append((os.POSIX_SPAWN_DUP2, childs, 0))
             try:
                 pid = os.posix_spawn(
                     program,
                     arguments,
                     environment,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, stdin_read, 0),
-                        (os.POSIX_SPAWN_DUP2, stdout_write, 1),
-                        (os.POSIX_SPAWN_DUP2, stderr_write, 2),
-                    ],
+                    file_actions=actions,
                     setsid=True,
                     setsigmask=[],
                     setsigdef=_DEFAULT_SIGNALS,
                 )
             except OSError as error:
-                for fd in reply_fds:
-                    os.close(fd)
-                reply_fds.clear()
                 raise OSError(error.errno, "command") from None
-            finally:
-                os.close(stdout_write)
-                os.close(stderr_write)
-                if stdin_write >= 0:
-                    os.close(stdin_read)
         finally:
             os.chdir("/")
+            for fd in child_ends:
+                os.close(fd)
         self._children.add(pid)
         return {"pid": pid}
 
