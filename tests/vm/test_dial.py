@@ -179,7 +179,7 @@ async def test_a_socket_of_another_network_namespace_is_refused(
     hostile: tuple[Dialer, Callable[[list[int]], asyncio.Task[None]]],
 ) -> None:
     dialer, answer = hostile
-    dialer._cookie = 12345
+    dialer._cookie = b"another!"
     with socket.socket() as of_the_host:
         answering = answer([of_the_host.fileno()])
         with pytest.raises(Unavailable):
