@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 from e2e.waiting import wait_until
@@ -53,6 +54,9 @@ class ServerProcess:
 
     def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self.data_dir = folder / "data"
+        # Not below `folder`: the path of a UNIX socket holds at most 107 bytes (unix(7)).
+        self._runtime = TemporaryDirectory(prefix="hatchway-e2e-")
+        self.runtime_dir = Path(self._runtime.name)
         self._stdout, self._stderr = folder / "stdout", folder / "stderr"
         self._said_before = len(self._stderr.read_bytes()) if self._stderr.exists() else 0
         with open(self._stdout, "ab") as stdout, open(self._stderr, "ab") as stderr:
@@ -61,12 +65,13 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env=clean_environment(**(environment or {})),
+                env=clean_environment(XDG_RUNTIME_DIR=self._runtime.name, **(environment or {})),
             )
         try:
             wait_until(self._listens_or_ended, "the server listens", START_SECONDS)
         except BaseException:
             self.kill()
+            self._runtime.cleanup()
             raise
         found = _LISTENING.search(self._said())
         assert found is not None, f"the server did not start: {self._said().decode()}"
@@ -97,12 +102,14 @@ class ServerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            try:
+        try:
+            if self._process.poll() is None:
                 self.terminate()
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self._runtime.cleanup()
 
     def _said(self) -> bytes:
         return self._stderr.read_bytes()[self._said_before :]

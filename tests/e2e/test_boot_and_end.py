@@ -15,7 +15,7 @@ from e2e.conftest import MakeAgent
 from e2e.guest import refusal_of, start_service, wait_for_port
 from e2e.host_processes import HostProcess, descendants, guests
 from e2e.server_process import ServerProcess, run_command
-from e2e.waiting import eventually, wait_until
+from e2e.waiting import BOUND_SECONDS, eventually, wait_until
 from hatchway import Agent, AsyncClient, HatchwayError
 
 pytestmark = pytest.mark.sandbox
@@ -117,10 +117,11 @@ async def test_sigterm_stops_and_leaves_nothing(tmp_path: Path, http: httpx.Asyn
                 with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
                     await anext(events)
             with pytest.raises(ConnectionClosed):
-                await socket.recv()
+                await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
             for result in await asyncio.gather(endless, waiting, return_exceptions=True):
                 # The end of the VM is told while there is time, or else the connection is lost.
                 assert not isinstance(result, Exception) or isinstance(result, HatchwayError)
+        assert list(server.runtime_dir.iterdir()) == []
     assert not any(process.runs for process in below)
     assert b"Traceback" not in server.output
     assert b"stopping" in server.output

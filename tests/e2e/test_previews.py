@@ -16,7 +16,7 @@ from e2e.addresses import MODES, address
 from e2e.conftest import MakeAgent
 from e2e.guest import refusal_of, start_service, wait_for_port
 from e2e.server_process import ServerProcess
-from e2e.waiting import eventually
+from e2e.waiting import BOUND_SECONDS, eventually
 from hatchway import Agent, AsyncClient, Preview
 
 pytestmark = pytest.mark.sandbox
@@ -121,18 +121,18 @@ async def test_revocation_cuts_open_websockets(agent: Agent, server: ServerProce
     socket, kept = [await open_socket(mode, server, each) for each in (preview, other)]
     for each in (socket, kept):
         await each.send("hello")
-        assert await each.recv() == "hello"
+        assert await asyncio.wait_for(each.recv(), BOUND_SECONDS) == "hello"
     await agent.expire_signed_preview_url(preview.token)
     with pytest.raises(ConnectionClosed):
-        await socket.recv()
+        await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
     await kept.send("still there")
-    assert await kept.recv() == "still there"
+    assert await asyncio.wait_for(kept.recv(), BOUND_SECONDS) == "still there"
     await kept.close()
 
 
 async def test_a_preview_ends_by_itself(agent: Agent, server: ServerProcess, http: httpx.AsyncClient) -> None:
     await start_service(agent, 3000)
-    short, long = [await agent.create_signed_preview_url(3000, seconds) for seconds in (1, 600)]
+    short, long = [await agent.create_signed_preview_url(3000, seconds) for seconds in (2, 600)]
     assert (await get(http, server, long)).status_code == 200
     to = address("host", server, short, "/events")
     async with http.stream("GET", to.url, headers=to.headers) as stream:
