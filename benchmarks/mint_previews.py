@@ -1,9 +1,8 @@
 """Minting previews durably, and looking one up among few and many.
 
-Mints: 32 callers, each waiting for its own acknowledgement, which comes once the row is on disk. Beside it,
-    what the disk
-allows without group commit: one caller. Lookups: those that reach SQLite, at 1, 10,000 and 100,000 stored previews; the
-ratio to the first says whether the cost is flat.
+Mints come from 32 callers, each waiting for its own acknowledgement, which comes once the row is on disk; beside
+them one caller alone, which is what the disk allows without group commit. Look-ups are those that reach SQLite, at 1,
+10,000 and 100,000 stored previews; the ratio to the first says whether the cost is flat.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import time
 from collections.abc import Awaitable
 from pathlib import Path
 
+from benchmarks.table import Row, markdown, number
 from hatchway.preview import token as tokens
 from hatchway.store.database import Database
 from hatchway.store.previews import Previews
 from hatchway.store.store import DATABASE, Store
-
-Row = tuple[str, float, str, float | None, str]
-"""Name, value, unit, ratio, goal."""
 
 CALLERS = 32
 
@@ -85,17 +82,30 @@ async def _measure(directory: Path, quick: bool) -> list[Row]:
         cached = await _cached_microseconds(store, token, 2_000 if quick else 50_000)
     finally:
         await store.close()
-    rows: list[Row] = [
-        ("durable mints, 1 caller", alone, "/s", None, ""),
-        (f"durable mints, {CALLERS} callers", together, "/s", together / alone, ">= 2000 /s"),
-        ("lookup, seen before", cached, "us", None, ""),
+    beside = f"1 caller: {number(alone)} /s"
+    rows = [
+        Row(
+            f"durable mints, {CALLERS} callers",
+            together,
+            "/s",
+            beside,
+            together / alone,
+            "at least 2,000 /s",
+            together >= 2000,
+        ),
+        Row("look-up, seen before", cached, "µs", "", None, "", None),
     ]
     first = None
     for count in (1, 10_000) if quick else (1, 10_000, 100_000):
         _fill(directory / DATABASE, vm.id, count)
         spent = await _lookup_microseconds(directory / DATABASE, token, 300 if quick else 3_000)
-        first = first or spent
-        rows.append((f"lookup in SQLite, {count:,} stored", spent, "us", spent / first, "<= 1.5 x"))
+        if first is None:
+            first = spent
+            rows.append(Row("look-up in SQLite, 1 stored", spent, "µs", "", None, "", None))
+        else:
+            ratio, beside = spent / first, f"1 stored: {number(first)} µs"
+            name = f"look-up in SQLite, {count:,} stored"
+            rows.append(Row(name, spent, "µs", beside, ratio, "at most 1.5", ratio <= 1.5))
     return rows
 
 
@@ -113,6 +123,4 @@ def run(quick: bool = False) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for name, value, unit, ratio, goal in run("--quick" in sys.argv):
-        times = "" if ratio is None else f"{ratio:.2f} x"
-        print(f"{name:36} {value:10.1f} {unit:3} {times:>9}  {goal}")
+    print(markdown(run("--quick" in sys.argv)))

@@ -1,8 +1,8 @@
 """Cold start, exec and memory of VMs, beside processes outside a VM.
 
-Cold start is from the request for a new VM to the first output of `echo` in it, with everything that makes one: its folder,
-cgroups, namespaces, mounts. No VM is made ahead. Each sample is followed by one of the same program outside, so that
-both meet the same machine.
+Cold start is from the request for a new VM to the first output of `echo` in it, with everything that makes one:
+its folder, cgroups, namespaces, mounts. No VM is made ahead. Each sample is followed by one of the same program
+outside, so that both meet the same machine.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 import statistics
 import tempfile
 import time
-import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
 
 from benchmarks.table import Row, markdown, number
+from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.machine import Machine
 from hatchway.vm.records import ExecRequest, Output, SpawnRequest
@@ -104,6 +105,13 @@ def _private_bytes(pid: int) -> int:
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
+async def _expect_200(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    with sock:
+        await loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" in await loop.sock_recv(sock, 4096)
+
+
 async def _node_server(sandbox: Sandbox, count: int) -> tuple[list[float], list[float]]:
     """From starting a node server to its first 200, inside and outside a VM."""
     machine = await Machine.boot(sandbox, "node", 0, Limits(), ())
@@ -118,29 +126,32 @@ async def _node_server(sandbox: Sandbox, count: int) -> tuple[list[float], list[
                 try:
                     sock = await machine.dial(port)
                     break
-                except Exception:  # noqa: BLE001 - not listening yet
+                except Unavailable:  # not listening yet
                     await asyncio.sleep(0.001)
-            with sock:
-                await loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                assert b"200 OK" in await loop.sock_recv(sock, 4096)
+            await _expect_200(sock)
 
         inside.append(await _milliseconds(serve_inside))
 
-        async def serve_outside(port: int = port) -> None:
-            process = await asyncio.create_subprocess_exec("node", "-e", _SERVER.format(port=port))
+        processes: list[asyncio.subprocess.Process] = []
+
+        async def serve_outside(
+            port: int = port, processes: list[asyncio.subprocess.Process] = processes
+        ) -> None:
+            processes.append(await asyncio.create_subprocess_exec("node", "-e", _SERVER.format(port=port)))
             while True:
+                sock = socket.socket()
+                sock.setblocking(False)
                 try:
-                    await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/")
+                    await loop.sock_connect(sock, ("127.0.0.1", port))
                     break
                 except OSError:
+                    sock.close()
                     await asyncio.sleep(0.001)
-            processes.append(process)
+            await _expect_200(sock)
 
-        processes: list[asyncio.subprocess.Process] = []
         outside.append(await _milliseconds(serve_outside))
-        for process in processes:
-            process.kill()
-            await process.wait()
+        processes[0].kill()
+        await processes[0].wait()
     await machine.stop()
     return inside, outside
 

@@ -6,8 +6,9 @@ What users import is here; everything else is reached through it:
 - `create_client` (= `AsyncClient`): talk to one.
 - `HatchwayError` and its subclasses: every error, with `code`, `message` and `hint`.
 
-The packages, by responsibility: `preview` (tokens, grants, addresses; pure), `gateway` (the data plane), `vm` (VMs and
-their sandbox), `store` (SQLite), `api` (the control plane), `server` (puts those together), `client`, `software`, `cli`.
+The packages, by responsibility: `preview` (tokens, grants, addresses; pure), `gateway` (the data plane), `vm`
+(VMs and their sandbox), `store` (SQLite), `api` (the control plane), `server` (puts those together), `client`,
+`software`, `cli`.
 
 Names are imported on first use: the zygote imports `hatchway.vm.sandbox` and every VM's memory starts as a copy of it,
 so that import must not pull in a web framework.

@@ -1,4 +1,4 @@
-"""The client: `create_client(url).vm.get_or_create(key)` gives an agent; its methods are the seed's calls.
+"""The client: `create_client(url).vm.get_or_create(key)` gives an agent; its methods reach into that VM.
 
 - `client`: `AsyncClient`, and the names of VM kinds as its attributes.
 - `agent`: one VM by key: files, processes, `vm_fetch`, previews.

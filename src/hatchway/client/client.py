@@ -100,4 +100,4 @@ class AsyncClient:
 
 
 create_client = AsyncClient
-"""`create_client(url)`: the name that the reference has for it."""
+"""`AsyncClient` by the name of what it is for: `create_client(url)`."""

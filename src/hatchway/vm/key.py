@@ -1,7 +1,7 @@
 """The key that names a VM: a string or a list of strings. Pure.
 
-The same key always finds the same VM. A string is the list of that one string. Limits are the reference's: a
-part holds at most 128 bytes, the whole key at most 1,024 (UTF-8); it has at most 128 parts, since empty ones
+The same key always finds the same VM. A string is the list of that one string. A part holds at most 128
+bytes, the whole key at most 1,024 (UTF-8); it has at most 128 parts, since empty ones
 would not count otherwise. Parts may be empty and may hold any character but NUL: the canonical text escapes what
 would make two keys collide.
 """
