@@ -12,7 +12,7 @@ from docs.document import ROOT
 # Homes that documents and tests make up, and what every VM has.
 _MADE_UP = ("/home/user", "/home/me", "/root/secret")
 _MACHINE_PATH = re.compile(
-    r"(?<![\w/}])/root/\w+|/home/[a-z][\w-]*|/Users/\w+|(?<![\w/.~-])/(?:work|workspace|mnt/data)/\w+"
+    r"(?<![\w/}])/root/\w+|/home/[a-z][\w-]*|/Users/\w+|(?<![\w/.~-])/(?:workspace|srv|mnt/data)/\w+"
 )
 _WORK = re.compile(
     r"\b(?:milestone|sub-?agent|next issue|issue (?:#|show )?\d+|the brief)\b|\bTODO\b|\bFIXME\b"
@@ -57,6 +57,6 @@ def test_no_word_about_how_the_work_was_organised() -> None:
     assert found(_WORK) == []
 
 
-@pytest.mark.parametrize("text", ["/root/project", "/home/somebody/x", " /work/main", "/Users/me"])
+@pytest.mark.parametrize("text", ["/root/project", "/home/somebody/x", " /workspace/main", "/Users/me"])
 def test_such_a_path_would_be_found(text: str) -> None:
     assert _MACHINE_PATH.search(text) is not None
