@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -16,7 +18,7 @@ from e2e.guest import refusal_of, start_service, wait_for_port
 from e2e.host_processes import HostProcess, descendants, guests
 from e2e.server_process import ServerProcess, run_command
 from e2e.waiting import BOUND_SECONDS, eventually, wait_until
-from hatchway import Agent, AsyncClient, HatchwayError
+from hatchway import Agent, AsyncClient, HatchwayError, Unavailable
 
 pytestmark = pytest.mark.sandbox
 
@@ -90,12 +92,38 @@ async def test_destroying_frees_the_key_and_ends_everything(
         assert len(await states(http, own_server)) == 1
 
 
-async def test_a_vm_that_died_comes_back_with_its_files(agent: Agent) -> None:
-    await start_service(agent, 3000)
-    await agent.write_file("kept", "x")
-    # PID 1 does not die of its guests' signals; the kernel's own way is out of their reach as well.
+async def test_a_vm_does_not_die_of_its_own_processes(agent: Agent) -> None:
+    await agent.write_file("/tmp/kept", "x")  # gone with the VM's end, as all of /tmp
     await agent.exec("kill -9 1; kill -9 -1")
-    assert await agent.read_file("kept") == b"x"
+    assert await agent.read_file("/tmp/kept") == b"x"
+
+
+async def test_a_vm_that_died_is_told_and_comes_back_with_its_files(own_server: ServerProcess) -> None:
+    async with AsyncClient(own_server.url) as client:
+        agent = client.vm.get_or_create("dying")
+        await agent.write_file("kept", "x")
+        process = await agent.spawn("sleep", ["1000"])
+        begun = asyncio.Event()
+        running = asyncio.ensure_future(agent.exec("echo begun; sleep 1000", on_stdout=lambda _: begun.set()))
+        waiting = asyncio.ensure_future(agent.wait_process(process.pid))
+        await begun.wait()
+        inside = guests(own_server.pid)
+        for each in inside:  # its PID 1 among them
+            os.kill(each.pid, signal.SIGKILL)
+        assert (await running).signal == signal.SIGKILL
+        assert await waiting == 128 + signal.SIGKILL
+
+        async def is_back() -> bool:
+            try:
+                return await agent.read_file("kept") == b"x"
+            except Unavailable as refusal:
+                # Its PID 1 may be the last to go.
+                if refusal.code != "vm_stopped":
+                    raise
+                return False
+
+        await eventually(is_back, "the VM has booted again")
+        assert not guests(own_server.pid) & inside
 
 
 async def test_sigterm_stops_and_leaves_nothing(tmp_path: Path, http: httpx.AsyncClient) -> None:
@@ -165,6 +193,50 @@ async def _still_there(server: ServerProcess) -> None:
         await agent.spawn("node", ["/home/user/zoo.js", "3000", "again", "127.0.0.1"])
         await wait_for_port(agent, 3000)
         assert (await agent.vm_fetch(3000, "/")).text == "again"
+
+
+async def test_an_upload_under_way_when_the_server_is_killed_leaves_nothing(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        async with AsyncClient(server.url) as client:
+            agent = client.vm.get_or_create("upload")
+            await agent.write_file("file", "old")
+
+            async def endless() -> AsyncIterator[bytes]:
+                while True:
+                    yield b"n" * 65536
+                    await asyncio.sleep(0)
+
+            writing = asyncio.ensure_future(agent.write_file("file", endless()))
+
+            async def begun() -> bool:
+                return (await agent.exec("ls -A")).stdout != "file\n"
+
+            await eventually(begun, "the upload has begun")
+            server.kill()
+            assert (await refusal_of(writing)).code in {"connection_lost", "server_unreachable"}
+    with ServerProcess(tmp_path) as again:
+        async with AsyncClient(again.url) as client:
+            agent = client.vm.get_or_create("upload")
+            assert await agent.read_file("file") == b"old"
+            assert (await agent.exec("ls -A")).stdout == "file\n"
+
+
+async def test_destroying_cuts_what_is_open_into_the_vm(
+    agent: Agent, server: ServerProcess, http: httpx.AsyncClient
+) -> None:
+    await start_service(agent, 3000)
+    preview = await agent.create_signed_preview_url(3000)
+    base = f"localhost:{server.port}/fetch/{preview.token}"
+    socket = await connect(f"ws://{base}/socket", host="127.0.0.1", proxy=None)
+    async with http.stream("GET", f"http://{base}/events") as stream:
+        events = stream.aiter_raw()
+        assert await anext(events) == b"data: first\n\n"
+        await agent.destroy()
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            await anext(events)
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
+    assert (await http.get(f"http://{base}/")).status_code == 403
 
 
 def test_a_second_server_on_the_same_data_is_refused(own_server: ServerProcess) -> None:
