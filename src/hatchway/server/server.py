@@ -77,17 +77,17 @@ async def running(
         await control.start(create_app(ServerServices(manager, store.previews, gateway, preview_url)))
         try:
             host, port = await gateway.start(settings.host, settings.port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+            reason = error.strerror if isinstance(error, OSError) else None
             raise Unavailable(
                 "address_unavailable",
-                f"cannot listen on {settings.host} port {settings.port}: {error.strerror or 'no such address'}",
+                f"cannot listen on {settings.host} port {settings.port}: {reason or 'no such address'}",
                 "another server may be using it: choose another with --port, or 0 for a free one",
             ) from None
         stack.push_async_callback(gateway.stop, STOP_SECONDS)
         sweeping = asyncio.get_running_loop().create_task(sweep_expired(store.previews, gateway))
         stack.push_async_callback(_cancel, sweeping)
-        shown = "localhost" if settings.host in {"127.0.0.1", "::1", "0.0.0.0", "::"} else settings.host  # noqa: S104
-        yield RunningServer(host, port, f"http://{shown}:{port}", sandbox)
+        yield RunningServer(host, port, f"http://{_shown(settings.host)}:{port}", sandbox)
 
 
 async def serve(kinds: Mapping[str, VmOptions], settings: Settings) -> None:
@@ -109,6 +109,13 @@ async def serve(kinds: Mapping[str, VmOptions], settings: Settings) -> None:
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _shown(host: str) -> str:
+    """A bind address as it stands in a URL."""
+    if host in {"127.0.0.1", "::1", "0.0.0.0", "::"}:  # noqa: S104
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def _given_ids() -> list[range]:

@@ -74,10 +74,18 @@ class Sandbox:
 
         Raises:
             Unavailable: `isolation_unavailable`: the machine cannot isolate VMs, and why. There is no lesser mode.
+                `storage_failed`: the data folder cannot be written.
         """
         vms = data_dir / "vms"
-        vms.mkdir(mode=0o700, exist_ok=True)
-        skeleton = build_skeleton(data_dir / "layers")
+        try:
+            vms.mkdir(mode=0o700, exist_ok=True)
+            skeleton = build_skeleton(data_dir / "layers")
+        except OSError as error:
+            raise Unavailable(
+                "storage_failed",
+                f"the data folder cannot hold VMs ({os.strerror(error.errno or 0)})",
+                "check its permissions, and that its disk has room",
+            ) from None
         sandbox = cls(vms, skeleton, await Zygote.start(), Cgroups.detect())
         try:
             await sandbox._prove_isolation()
