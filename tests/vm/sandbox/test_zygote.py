@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from e2e.host_processes import descendants, open_fds
+from e2e.host_processes import guests, open_fds, zombies
 from hatchway.options import Limits
 from hatchway.vm.machine import Machine
 from hatchway.vm.sandbox.sandbox import Sandbox
@@ -22,6 +22,6 @@ async def test_guests_that_have_ended_leave_no_zombie_and_no_fd(sandbox: Sandbox
         await machine.stop()
 
     await asyncio.gather(*(live(number) for number in range(30)))
-    while len(descendants(sandbox.zygote_pid)) > 1:  # the launcher that waits for the next request
+    while guests(sandbox.zygote_pid) or zombies(sandbox.zygote_pid):
         pass
     assert len(open_fds(sandbox.zygote_pid)) == before

@@ -1,0 +1,153 @@
+"""The control API's operations on real VMs and a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hatchway.errors import HatchwayError, NotFound
+from hatchway.gateway.listener import Gateway
+from hatchway.options import PreviewOptions, VmOptions
+from hatchway.preview.address import fetch_path
+from hatchway.preview.grant import Grant
+from hatchway.server.services import ServerServices
+from hatchway.store.store import Store
+from hatchway.vm.manager import VmManager
+from hatchway.vm.records import ExecRequest, Output, SpawnRequest
+from hatchway.vm.sandbox.sandbox import Sandbox
+from server.conftest import NOW, FakeClock
+
+pytestmark = pytest.mark.sandbox
+
+
+class Member:
+    """Something open under a grant."""
+
+    is_cut = False
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+
+@pytest.fixture
+async def gateway(clock: FakeClock) -> AsyncIterator[Gateway]:
+    """A gateway that nobody asks anything."""
+    gateway = Gateway(None, clock=clock)  # type: ignore[arg-type]
+    await gateway.start("127.0.0.1", 0)
+    yield gateway
+    await gateway.stop()
+
+
+@pytest.fixture
+async def services(
+    store: Store, data_dir: Path, tmp_path: Path, gateway: Gateway, clock: FakeClock
+) -> AsyncIterator[ServerServices]:
+    sandbox = await Sandbox.start(data_dir)
+    kinds = {"vm": VmOptions(preview=PreviewOptions(60, 600))}
+    manager = VmManager(store, sandbox, kinds, tmp_path / "cache", clock)
+    yield ServerServices(manager, store.previews, gateway, lambda token: f"http://{token}.localhost:1/")
+    await manager.close()
+    await sandbox.close()
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def test_the_life_of_a_vm(services: ServerServices) -> None:
+    vm, created = await services.get_or_create_vm("vm", ("a",))
+    assert created
+    assert await services.list_vms() == [vm] == [await services.get_vm(vm.id)]
+    assert await services.write_file(
+        vm.id, b"/home/user/tool", _chunks(b"#!/bin/sh\necho ran; exec sleep 1000\n"), 0o755
+    )
+    assert await services.file_exists(vm.id, b"/home/user/tool")
+    async with services.read_file(vm.id, b"/home/user/tool") as file:
+        assert b"".join([chunk async for chunk in file]).startswith(b"#!/bin/sh\n")
+    async with services.exec(vm.id, ExecRequest("./tool")) as events:
+        assert await anext(events) == Output("stdout", b"ran\n")
+    pid = await services.spawn(vm.id, SpawnRequest("./tool"))
+    assert [(process.pid, process.state) for process in await services.list_processes(vm.id)] == [
+        (pid, "running")
+    ]
+    await services.signal_process(vm.id, pid, 15)
+    assert (await services.wait_process(vm.id, pid)).signal == 15
+    await services.delete_file(vm.id, b"/home/user/tool")
+    assert not await services.file_exists(vm.id, b"/home/user/tool")
+    await services.destroy_vm(vm.id)
+    assert await services.list_vms() == []
+
+
+async def test_previews(services: ServerServices, store: Store, gateway: Gateway, clock: FakeClock) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    preview = await services.create_preview(vm.id, 3000, None)
+    assert (preview.port, preview.expires_at) == (3000, NOW + 60)
+    assert preview.path == fetch_path(preview.token)
+    assert preview.url == f"http://{preview.token}.localhost:1/"
+    assert (await services.create_preview(vm.id, 3000, 600)).expires_at == NOW + 600
+    grant = store.previews.resolve(preview.token)
+    assert isinstance(grant, Grant)
+    member = Member()
+    gateway.grants.enter(member, grant.id, None, None)
+    assert not await services.expire_preview(other.id, preview.token)  # a preview of another VM
+    assert not member.is_cut
+    assert await services.expire_preview(vm.id, preview.token)
+    assert member.is_cut  # before the answer, so nothing goes on after it
+    assert store.previews.resolve(preview.token) is None
+    assert not await services.expire_preview(vm.id, preview.token)
+    assert not await services.expire_preview(vm.id, "no token")
+    # None of it starts the VM.
+    assert {each.state for each in await services.list_vms()} == {"stopped"}
+
+
+@pytest.mark.parametrize(
+    ("port", "seconds", "code", "limits"),
+    [
+        (0, 60, "invalid_port", ("1", "65535")),
+        (65536, 60, "invalid_port", ("1", "65535")),
+        (3000, 0, "invalid_expiry", ("1", "600")),
+        (3000, 601, "invalid_expiry", ("1", "600")),
+        (3000, "60", "invalid_expiry", ("1", "600")),
+        (3000, True, "invalid_expiry", ("1", "600")),
+    ],
+)
+async def test_previews_out_of_range(
+    services: ServerServices, port: int, seconds: object, code: str, limits: tuple[str, str]
+) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    with pytest.raises(HatchwayError) as caught:
+        await services.create_preview(vm.id, port, seconds)
+    assert caught.value.code == code
+    assert all(limit in caught.value.message for limit in limits)
+
+
+async def test_a_vm_that_is_not_there(services: ServerServices) -> None:
+    async def read() -> None:
+        async with services.read_file("none", b"/x"):
+            pass
+
+    async def execute() -> None:
+        async with services.exec("none", ExecRequest("true")):
+            pass
+
+    for action in (
+        services.get_vm("none"),
+        services.destroy_vm("none"),
+        services.write_file("none", b"/x", _chunks(b""), None),
+        read(),
+        services.file_exists("none", b"/x"),
+        services.delete_file("none", b"/x"),
+        execute(),
+        services.spawn("none", SpawnRequest("true")),
+        services.list_processes("none"),
+        services.wait_process("none", 1),
+        services.signal_process("none", 1, 9),
+        services.create_preview("none", 3000, 60),
+        services.expire_preview("none", "t" * 32),
+    ):
+        with pytest.raises(NotFound) as caught:
+            await action
+        assert caught.value.code == "vm_not_found"
