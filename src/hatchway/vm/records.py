@@ -104,7 +104,7 @@ class PreviewInfo:
 
     token: str = field(repr=False)
     path: str = field(repr=False)
-    """The path-mode address, relative to the server: `/fetch/{token}`."""
+    """The path-mode address, relative to the server: `/request/fetch/{token}`."""
     port: int
     expires_at: float
     """Seconds since the epoch."""

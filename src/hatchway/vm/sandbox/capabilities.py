@@ -39,9 +39,13 @@ def last_capability() -> int:
         return int(file.read())
 
 
-def keep_only(kept: frozenset[int], last: int) -> None:
-    """Drop every capability but `kept`, from the bounding set too, so that no later execve brings one back."""
+def drop_from_bounding_set_all_but(kept: frozenset[int], last: int) -> None:
+    """Let no later execve bring back any capability but `kept`. What this process has now stays for now."""
     for capability in range(last + 1):
         if capability not in kept:
             syscalls.drop_from_bounding_set(capability)
+
+
+def keep_only(kept: frozenset[int]) -> None:
+    """Give up every capability but `kept`."""
     syscalls.set_capabilities(sum(1 << capability for capability in kept))

@@ -74,7 +74,7 @@ class Cgroups:
             for name in names:
                 group = Path(mount_point + own.get(name, "/"))
                 hierarchy = _find_v1(group, name) if version == 1 else _find_v2(group, Path(mount_point))
-                if hierarchy is not None:
+                if hierarchy is not None and hierarchy.controllers:
                     found.append(hierarchy)
         return cls(found)
 

@@ -150,7 +150,6 @@ class Zygote:
                 "skeleton": str(request.skeleton),
                 "usr_layers": [str(layer) for layer in request.usr_layers],
                 "tmp_bytes": limits.tmp_bytes,
-                "host_name": "vm",
             }
         )
         try:

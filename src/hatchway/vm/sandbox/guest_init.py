@@ -28,6 +28,20 @@ from typing import NoReturn
 from hatchway.vm.sandbox import capabilities, guest_files, rlimits, root_fs, syscalls, wire
 from hatchway.vm.sandbox.wire import Message
 
+FIRST_NAMESPACES = (
+    syscalls.CLONE_NEWUSER
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWNET
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUTS
+)
+"""Those that need nothing of the request, and are made ahead."""
+
+LAST_NAMESPACES = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWCGROUP
+"""Made last: a mount namespace kept ready would hold the host's mounts, and the root of a cgroup namespace is where its
+maker is, by then in the VM's own groups."""
+
+HOST_NAME = "vm"
 HOME = "/home/user"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_SOCKETS_PER_REQUEST = 16
@@ -37,29 +51,31 @@ _ABOVE_EVERY_FD = 1 << 30  # above the kernel's fs.nr_open; closerange is one ca
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
-def run(
-    channel: socket.socket,
-    launcher: socket.socket,
-    request: Message,
-    seccomp_filter: bytes,
-    last_capability: int,
-) -> NoReturn:
-    """Become the guest's PID 1. Runs in the process just cloned; never returns.
+def run(launcher: socket.socket, seccomp_filter: bytes, last_capability: int) -> NoReturn:
+    """Become a guest's PID 1. Runs in the process just cloned into `FIRST_NAMESPACES`; never returns.
 
     Args:
-        channel: the socket to the server.
-        launcher: the socket to the launcher, which says go once the id maps are written.
-        request: the launch request.
+        launcher: the socket to the launcher. It sends the launch request once the id maps are written, with the
+            socket to the server, the VM's folder, and under a root server the lower layers.
         seccomp_filter: the filter to install.
         last_capability: the highest capability number of this kernel.
     """
-    step = "wait for the id maps"
+    failure: OSError | None = None
     try:
-        go, trees = wire.receive(launcher)
-        if not go:
-            os._exit(1)  # the launcher failed, and said so
-        launcher.close()
-        close_fds_except(0, 1, 2, channel.fileno(), *trees)
+        _prepare(last_capability)
+    except OSError as error:
+        failure = error
+    data, fds = wire.receive(launcher)
+    if not data:
+        os._exit(1)  # the launcher failed, and said so, or is not needed any more
+    channel, folder, trees = socket.socket(fileno=fds[0]), fds[1], fds[2:]
+    close_fds_except(0, 1, 2, *fds)
+    launcher.detach()
+    step = "prepare its namespaces"
+    try:
+        if failure is not None:
+            raise failure
+        request = wire.decode(data)
         step = "become guest root"
         if request["first_uid"] is not None:
             os.setgroups([])
@@ -67,6 +83,10 @@ def run(
             os.setresuid(0, 0, 0)
         # Before the guest can run anything: nothing inside may read this process's memory or fds.
         syscalls.set_dumpable(False)
+        step = "make its last namespaces"
+        os.fchdir(folder)  # before the mount namespace is copied: the copy takes the current directory along
+        os.close(folder)
+        syscalls.unshare(LAST_NAMESPACES)
         step = "make the VM's folders"
         root_fs.make_folders()
         step = "copy the lower layers' mounts"
@@ -85,19 +105,13 @@ def run(
         step = "leave the host's root"
         syscalls.pivot_root_here()
         _silence_standard_streams()
-        step = "bring up the network"
-        syscalls.bring_up_loopback()
-        syscalls.set_host_name(request["host_name"])
         os.chdir(HOME)
         step = "set resource limits"
         rlimits.apply(request["rlimits"])
         step = "give up privileges"
-        syscalls.set_no_new_privileges()
-        capabilities.keep_only(capabilities.KEPT, last_capability)
+        capabilities.keep_only(capabilities.KEPT)
         syscalls.install_seccomp_filter(seccomp_filter)
         syscalls.set_dumpable(False)  # a change of credentials sets it anew (prctl(2))
-        syscalls.overwrite_command_line("hatchway-init")
-        syscalls.set_process_name("hatchway-init")
         step = "make the first sockets"
         first = [_make_socket(socket.AF_INET), _make_socket(socket.AF_INET)]
         socket.send_fds(channel, [wire.encode({"op": "ready"})], [each.fileno() for each in first])
@@ -110,6 +124,16 @@ def run(
         GuestInit(channel).serve()
     finally:
         os._exit(1)
+
+
+def _prepare(last_capability: int) -> None:
+    """What needs nothing of the request, done before it comes."""
+    syscalls.overwrite_command_line("hatchway-init")
+    syscalls.set_process_name("hatchway-init")
+    syscalls.bring_up_loopback()
+    syscalls.set_host_name(HOST_NAME)
+    syscalls.set_no_new_privileges()
+    capabilities.drop_from_bounding_set_all_but(capabilities.KEPT, last_capability)
 
 
 def report_failure(channel: socket.socket, step: str, error: Exception) -> None:

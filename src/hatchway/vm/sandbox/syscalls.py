@@ -23,10 +23,6 @@ MNT_DETACH = 0x2
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME = 0x10000000, 0x20000000, 0x40000000, 0x80
-ALL_NAMESPACES = (
-    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET
-)
-
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x2, 0x4, 0x100000
 RESOLVE_NO_MAGICLINKS = 0x2
 PROC_SUPER_MAGIC = 0x9FA0
@@ -95,6 +91,11 @@ def clone_into_namespaces(flags: int) -> int:
     if pid < 0:
         raise OSError(number, f"clone into new namespaces: {os.strerror(number)}")
     return pid
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): move this process into new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
 
 
 def open_tree(path: str) -> int:
