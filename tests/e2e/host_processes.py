@@ -45,8 +45,21 @@ def descendants(pid: int) -> set[HostProcess]:
 
 
 def guests(pid: int) -> set[HostProcess]:
-    """The processes below `pid` that are in VMs: those with a pid in another namespace too (pid_namespaces(7))."""
-    return {each for each in descendants(pid) if _namespaces(each.pid) > 1}
+    """The processes below `pid` that are in VMs.
+
+    Those have a pid in another namespace too (pid_namespaces(7)), and a mount namespace of their own: a guest init that
+    is kept ready for a VM to come does not have that yet.
+    """
+    return {
+        each for each in descendants(pid) if _namespaces(each.pid) > 1 and not _shares_our_mounts(each.pid)
+    }
+
+
+def _shares_our_mounts(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return False  # gone, or so well protected that it must be a guest
 
 
 def _namespaces(pid: int) -> int:
