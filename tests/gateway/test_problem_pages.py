@@ -103,3 +103,10 @@ async def test_a_service_cannot_pass_its_answer_off_as_ours(rig: Rig) -> None:
     await rig.upstream(answers(ok(b"", b"Hatchway-Error: port_closed\r\nhatchway-error: x\r\n")))
     head, _ = await rig.ask(rig.request())
     assert b"hatchway-error" not in head.lower()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_missing_credential_is_asked_for_by_its_scheme(status: int) -> None:
+    error = HatchwayError("some_code", "what happened", status=status)
+    answer = render(error, as_html=False, head_only=False, preview=False, close=False)
+    assert (b"\r\nWWW-Authenticate: Bearer\r\n" in answer) is (status == 401)

@@ -111,6 +111,7 @@ def render(
             if as_html
             else b"",
             ANSWER_HEADERS if preview else b"",
+            b"WWW-Authenticate: Bearer\r\n" if status == 401 else b"",  # RFC 9110 section 15.5.2
             b"Connection: close\r\n" if close else b"",
             b"\r\n",
             b"" if head_only else body,
