@@ -75,6 +75,7 @@ async def test_one_data_folder_has_one_server(tmp_path: Path) -> None:
 async def test_an_address_that_cannot_be_used(tmp_path: Path, host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = _settings(tmp_path, host=host, port=taken.getsockname()[1], api_token=TOKEN)
+        processes = _left()[1]  # other tests' servers may be among them
         left = []
         for _ in range(2):
             with pytest.raises(HatchwayError) as caught:
@@ -83,7 +84,7 @@ async def test_an_address_that_cannot_be_used(tmp_path: Path, host: str) -> None
             assert host in caught.value.message
             left.append(_left())
         assert left[0] == left[1]
-        assert left[1][1] == set()
+        assert left[1][1] == processes
 
 
 @pytest.mark.parametrize("name", ["vms", "layers", "hatchway.db"])

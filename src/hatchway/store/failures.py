@@ -26,7 +26,7 @@ def storage_failed() -> Unavailable:
     return Unavailable(
         "storage_failed",
         "the server's database could not be used; nothing was changed",
-        "see the server's log; check that the data directory can be written and its disk is healthy",
+        "see the server's log; check that the data directory (--data-dir) can be written",
     )
 
 
