@@ -1,8 +1,8 @@
 """Cold start, exec and memory of VMs, beside processes outside a VM.
 
-Cold start is from the request for a new VM to the first output of `echo` in it, with everything that makes one:
-its folder, cgroups, namespaces, mounts. No VM is made ahead. Each sample is followed by one of the same program
-outside, so that both meet the same machine.
+Cold start is from the request for a new VM to the first output of `echo` in it, with everything that is the VM's
+own: its folder, cgroups, id maps, mounts. There is no pool of VMs; one guest init in empty namespaces waits ready, as
+always. Each sample is followed by one of the same program outside, so that both meet the same machine.
 """
 
 from __future__ import annotations
