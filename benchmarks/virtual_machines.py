@@ -159,10 +159,11 @@ async def _node_server(sandbox: Sandbox, count: int) -> tuple[list[float], list[
 async def _measure(folder: Path, quick: bool) -> list[Row]:
     sandbox = await Sandbox.start(folder)
     try:
-        cold, cold_outside = await _cold_starts(sandbox, 20 if quick else 100)
-        execs, execs_outside = await _execs(sandbox, 50 if quick else 300)
+        # First: what the kernel frees late of ended VMs would count as less used.
         vms = 20 if quick else 100
         used, private, each = await _idle(sandbox, vms)
+        cold, cold_outside = await _cold_starts(sandbox, 20 if quick else 100)
+        execs, execs_outside = await _execs(sandbox, 50 if quick else 300)
         node, node_outside = await _node_server(sandbox, 3 if quick else 10)
     finally:
         await sandbox.close()

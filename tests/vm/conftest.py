@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -38,9 +39,10 @@ async def sandbox(data_dir: Path) -> AsyncIterator[Sandbox]:
 async def boot(sandbox: Sandbox) -> AsyncIterator[Boot]:
     """Boots machines, and stops them when the test ends."""
     machines: list[Machine] = []
+    numbers = itertools.count()
 
     async def boot(limits: Limits | None = None, layers: tuple[Path, ...] = ()) -> Machine:
-        number = len(machines)
+        number = next(numbers)
         machine = await Machine.boot(sandbox, f"vm{number}", number, limits or Limits(), layers)
         machines.append(machine)
         return machine

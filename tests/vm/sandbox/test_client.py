@@ -13,13 +13,14 @@ import pytest
 from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.sandbox import disk, id_ranges
-from hatchway.vm.sandbox.cgroups import GuestGroup
+from hatchway.vm.sandbox.cgroups import GuestGroup, Hierarchy
 from hatchway.vm.sandbox.client import LaunchRequest, Zygote
 from hatchway.vm.sandbox.skeleton import build_skeleton
 
 pytestmark = pytest.mark.sandbox
 
 IS_ROOT = os.geteuid() == 0
+NOWHERE = GuestGroup(((Hierarchy(1, Path("/nowhere"), frozenset({"pids"})), Path("/nowhere/group")),))
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_a_launch(zygote: Zygote, request_of_a_vm: LaunchRequest) -> None:
 @pytest.mark.parametrize(
     ("change", "step"),
     [
-        ({"group": GuestGroup((Path("/nowhere/group"),))}, "enter the cgroups"),
+        ({"group": NOWHERE}, "enter the cgroups"),
         ({"folder": Path("/nowhere/vm")}, "enter the VM's folder"),
         ({"skeleton": Path("/nowhere/skeleton")}, "lower layers"),
         ({"usr_layers": [Path("/nowhere/usr")]}, "lower layers"),
@@ -79,6 +80,17 @@ async def test_a_launch_that_fails_names_its_step_and_no_path(
     assert "No such file or directory" in caught.value.message
     assert "nowhere" not in str(caught.value)
     # The next one is none the worse for it.
+    channel, sockets = await zygote.launch(request_of_a_vm, lambda _pid, _status: None)
+    for fd in sockets:
+        os.close(fd)
+    channel.kill()
+    await channel.wait_ended()
+
+
+async def test_groups_that_cannot_be_prepared_are_the_launchs_business(
+    zygote: Zygote, request_of_a_vm: LaunchRequest
+) -> None:
+    await zygote.prepare(NOWHERE)
     channel, sockets = await zygote.launch(request_of_a_vm, lambda _pid, _status: None)
     for fd in sockets:
         os.close(fd)

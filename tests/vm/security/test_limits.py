@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from hatchway.options import MIB, Limits
+from hatchway.vm.machine import Machine
 from hatchway.vm.sandbox.sandbox import Sandbox
 from vm.running import Boot, run, run_python
 
@@ -101,3 +105,26 @@ async def test_cgroups_hold_every_process_of_the_vm(boot: Boot, sandbox: Sandbox
     for line in groups:
         number, names, _path = line.split(":", 2)
         assert f"{number}:{names}:/" in inside
+
+
+async def test_every_vm_has_groups_of_its_own_with_its_own_limits(boot: Boot, sandbox: Sandbox) -> None:
+    if "pids" not in sandbox.controllers:
+        pytest.skip("this user has no cgroup controller for processes: RLIMIT_NPROC holds instead")
+    # One after another and at once: groups made ahead, and groups made when they are needed.
+    machines = [await boot(Limits(processes=101)), await boot(Limits(processes=102))]
+    machines += await asyncio.gather(*(boot(Limits(processes=number)) for number in range(103, 107)))
+    limits = {folder: folder / "pids.max" for machine in machines for folder in _groups(machine)}
+    found = sorted(int(file.read_text()) for file in limits.values() if file.exists())
+    assert found == list(range(101, 107))
+    for machine in machines:
+        pids = {line for folder in _groups(machine) for line in (folder / "cgroup.procs").read_text().split()}
+        assert str(machine.init_pid) in pids
+
+
+def _groups(machine: Machine) -> list[Path]:
+    """The folders of the control groups of a machine, from the host's view."""
+    own = Path(f"/proc/{machine.init_pid}/cgroup").read_text().splitlines()
+    paths = {line.split(":")[2] for line in own if "hatchway-" in line}
+    return [
+        folder for path in paths for folder in Path("/sys/fs/cgroup").glob(f"**{path}") if folder.is_dir()
+    ]

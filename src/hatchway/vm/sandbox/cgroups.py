@@ -36,7 +36,18 @@ class Hierarchy:
 class GuestGroup:
     """The groups of one VM, one per hierarchy."""
 
-    folders: tuple[Path, ...]
+    places: tuple[tuple[Hierarchy, Path], ...]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folder of each group."""
+        return [folder for _hierarchy, folder in self.places]
+
+    def set_limits(self, limits: Limits) -> None:
+        """Set what the processes in them may use together."""
+        for hierarchy, folder in self.places:
+            for file, value in _settings(hierarchy, limits):
+                _write(folder / file, value)
 
     @property
     def procs_files(self) -> list[str]:
@@ -87,14 +98,14 @@ class Cgroups:
         """Make the groups of a VM and set its limits."""
         if not self._made_instances:
             self._make_instances()
-        folders = []
+        places = []
         for hierarchy, instance in zip(self._hierarchies, self._made_instances, strict=True):
             folder = instance / name
             folder.mkdir(exist_ok=True)
-            for file, value in _settings(hierarchy, limits):
-                _write(folder / file, value)
-            folders.append(folder)
-        return GuestGroup(tuple(folders))
+            places.append((hierarchy, folder))
+        group = GuestGroup(tuple(places))
+        group.set_limits(limits)
+        return group
 
     def close(self) -> None:
         """Remove what is empty; called when no VM runs any more."""

@@ -128,6 +128,17 @@ class Zygote:
         async with self._launching:
             return await self._launch(request, on_exited)
 
+    async def prepare(self, group: GuestGroup) -> None:
+        """Have the guest init that waits ready enter `group`, for a launch with it to come.
+
+        Entering one can take the kernel ten milliseconds (it may wait for an RCU grace period), and needs nothing of
+        the launch. Where nothing was prepared, or another group, the launch enters its own.
+        """
+        try:
+            await self._send(wire.encode({"op": "prepare", "cgroup_procs": group.procs_files}), None)
+        except OSError:
+            pass  # the zygote has ended: the next launch says so
+
     async def _launch(
         self, request: LaunchRequest, on_exited: Callable[[int, int], None]
     ) -> tuple[Channel, list[int]]:
@@ -166,13 +177,14 @@ class Zygote:
             raise
         return channel, sockets
 
-    async def _send(self, message: bytes, guest_end: socket.socket) -> None:
+    async def _send(self, message: bytes, guest_end: socket.socket | None) -> None:
         """Send a request; waits while the zygote's queue is full (net.unix.max_dgram_qlen messages)."""
         loop = asyncio.get_running_loop()
+        fds = [] if guest_end is None else [guest_end.fileno()]
         async with self._sending:
             while True:
                 try:
-                    socket.send_fds(self._control, [message], [guest_end.fileno()])
+                    socket.send_fds(self._control, [message], fds)
                     return
                 except BlockingIOError:
                     writable = asyncio.Event()

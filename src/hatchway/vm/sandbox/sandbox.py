@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,10 @@ class Sandbox:
         self._zygote = zygote
         self._cgroups = cgroups
         self._replacing = asyncio.Lock()
-        self._boots = itertools.count()
+        self._groups = itertools.count(1)
+        self._next_group: GuestGroup | None = None
         self._is_root = os.geteuid() == 0
-        self._removing: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -117,8 +118,7 @@ class Sandbox:
         folder = self._vms / name
         try:
             disk.prepare(folder, id_ranges.first_uid(slot) if self._is_root else None)
-            # Another group for each boot: that of the last one may still be on its way out.
-            group = self._cgroups.create(f"{name}-{next(self._boots)}", limits)
+            group = self._take_group(limits)
         except OSError as error:
             raise Unavailable(
                 "vm_boot_failed", f"the VM's folder could not be made ({os.strerror(error.errno or 0)})"
@@ -132,10 +132,12 @@ class Sandbox:
             group=group,
         )
         try:
-            channel, sockets = await (await self._living_zygote()).launch(request, on_exited)
+            zygote = await self._living_zygote()
+            channel, sockets = await zygote.launch(request, on_exited)
         except BaseException:
             self._remove_group_soon(group)
             raise
+        self._prepare_next_soon(zygote)
         channel.ended.add_done_callback(lambda _: self._remove_group_soon(group))
         guest = Guest(channel, sockets, group)
         if self._is_root and runs_as_host_root(channel.pid):
@@ -150,8 +152,11 @@ class Sandbox:
     async def close(self) -> None:
         """End the zygote. Every guest must have ended before."""
         await self._zygote.close()
-        while self._removing:
-            await asyncio.gather(*self._removing, return_exceptions=True)
+        if self._next_group is not None:
+            self._remove_group_soon(self._next_group)
+            self._next_group = None
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
         self._cgroups.close()
 
     async def _living_zygote(self) -> Zygote:
@@ -162,6 +167,24 @@ class Sandbox:
                 await self._zygote.close()
                 self._zygote = await Zygote.start()
             return self._zygote
+
+    def _take_group(self, limits: Limits) -> GuestGroup:
+        """The groups of a guest to start, never used before: those of another may still be on their way out."""
+        group, self._next_group = self._next_group, None
+        if group is None:
+            return self._cgroups.create(f"guest-{next(self._groups)}", limits)
+        group.set_limits(limits)
+        return group
+
+    def _prepare_next_soon(self, zygote: Zygote) -> None:
+        """Make the groups of the next guest, and have the guest init that waits ready enter them."""
+
+        async def prepare() -> None:
+            if self._next_group is None and self.controllers and not zygote.has_ended:
+                self._next_group = self._cgroups.create(f"guest-{next(self._groups)}", Limits())
+                await zygote.prepare(self._next_group)
+
+        self._do_soon(prepare())
 
     async def _prove_isolation(self) -> None:
         await self.remove(PROBE)
@@ -183,9 +206,12 @@ class Sandbox:
                     return
                 await asyncio.sleep(min(0.001 * 2**attempt, 0.1))
 
-        task = asyncio.get_running_loop().create_task(remove())
-        self._removing.add(task)
-        task.add_done_callback(self._removing.discard)
+        self._do_soon(remove())
+
+    def _do_soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 def runs_as_host_root(pid: int) -> bool:

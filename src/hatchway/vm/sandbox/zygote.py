@@ -104,9 +104,14 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
         guest_init.run(theirs, seccomp_filter, last_capability)
     theirs.close()
     pidfd = os.pidfd_open(pid) if pid > 0 else -1
-    data, fds = wire.receive(control)
-    if not data:
-        os._exit(0)  # and guest init ends with its launcher
+    entered: list[str] = []
+    while True:
+        data, fds = wire.receive(control)
+        if not data:
+            os._exit(0)  # and guest init ends with its launcher
+        if fds:
+            break
+        entered = _prepare(pid, wire.decode(data))
     try:
         os.write(taken, b"x")
     except BrokenPipeError:
@@ -118,8 +123,8 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
             raise failure
         request = wire.decode(data)
         step = "enter the cgroups"
-        for path in request["cgroup_procs"]:
-            _write(path, str(pid))
+        if request["cgroup_procs"] != entered:
+            _enter_cgroups(pid, request["cgroup_procs"])
         step = "write the id maps"
         _write_id_maps(pid, request["first_uid"])
         trees: list[int] = []
@@ -135,6 +140,21 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
         guest_init.report_failure(channel, step, error)
         os._exit(1)
     os._exit(0)
+
+
+def _prepare(pid: int, request: wire.Message) -> list[str]:
+    """Enter guest init into the cgroups of a launch to come; those it is in now, by their files."""
+    procs_files: list[str] = request["cgroup_procs"]
+    try:
+        _enter_cgroups(pid, procs_files)
+    except OSError:
+        return []  # the launch tries again, and can say what is wrong
+    return procs_files
+
+
+def _enter_cgroups(pid: int, procs_files: Sequence[str]) -> None:
+    for path in procs_files:
+        _write(path, str(pid))
 
 
 def _write_id_maps(pid: int, first_uid: int | None) -> None:
