@@ -55,8 +55,8 @@ def run(launcher: socket.socket, seccomp_filter: bytes, last_capability: int) ->
     """Become a guest's PID 1. Runs in the process just cloned into `FIRST_NAMESPACES`; never returns.
 
     Args:
-        launcher: the socket to the launcher. It sends the launch request once the id maps are written, with the
-            socket to the server, the VM's folder, and under a root server the lower layers.
+        launcher: the socket to the launcher. It sends the launch request, with the socket to the server, and once the
+            id maps are written the VM's folder, under a root server with the lower layers.
         seccomp_filter: the filter to install.
         last_capability: the highest capability number of this kernel.
     """
@@ -67,15 +67,20 @@ def run(launcher: socket.socket, seccomp_filter: bytes, last_capability: int) ->
         failure = error
     data, fds = wire.receive(launcher)
     if not data:
-        os._exit(1)  # the launcher failed, and said so, or is not needed any more
-    channel, folder, trees = socket.socket(fileno=fds[0]), fds[1], fds[2:]
-    close_fds_except(0, 1, 2, *fds)
-    launcher.detach()
+        os._exit(1)  # not needed any more
+    channel = socket.socket(fileno=fds[0])
+    close_fds_except(0, 1, 2, channel.fileno(), launcher.fileno())
     step = "prepare its namespaces"
     try:
         if failure is not None:
             raise failure
         request = wire.decode(data)
+        step = "wait for the id maps"
+        go, fds = wire.receive(launcher)
+        if not go:
+            os._exit(1)  # the launcher failed, and said so
+        launcher.close()
+        folder, trees = fds[0], fds[1:]
         step = "become guest root"
         if request["first_uid"] is not None:
             os.setgroups([])

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from hatchway.vm.sandbox import syscalls
 from hatchway.vm.sandbox.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_REC
 
-UPPER, WORK, USR_UPPER, USR_WORK, LOWER, ROOT = "upper", "work", "usr-upper", "usr-work", "lower", "root"
-FOLDERS = (UPPER, WORK, USR_WORK, LOWER, ROOT)
-"""The folders of a VM's disk beside `usr-upper`, relative to it; the last two are for mount points."""
+UPPER, WORK, USR_UPPER, USR_WORK, ROOT = "upper", "work", "usr-upper", "usr-work", "root"
+FOLDERS = (UPPER, WORK, USR_WORK, ROOT)
+"""The folders of a VM's disk beside `usr-upper`, relative to it. `root` is a mount point, as are `lower-0` and on."""
 
 _OPAQUE = "user.overlay.opaque"
 
@@ -26,7 +26,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 def make_folders() -> None:
     """Make what is not there yet of the VM's folder, the current directory. Run as guest root, so that it owns them."""
     for name in FOLDERS:
-        os.makedirs(name, mode=0o755, exist_ok=True)
+        _make_folder(name)
     if not os.path.exists(USR_UPPER):
         # The host's /usr/local/etc is configuration and may hold secrets: an opaque folder above it hides it.
         # Renamed into place as a whole: afterwards it is the guest's, who may delete or change it.
@@ -37,13 +37,20 @@ def make_folders() -> None:
         os.rename(new, USR_UPPER)
 
 
+def _make_folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        pass
+
+
 def attach_lower_layers(trees: Sequence[int]) -> list[str]:
     """Attach detached mounts in the VM's folder (the current directory); their paths, relative to it."""
     syscalls.mount("none", "/", None, MS_REC | MS_PRIVATE)
     paths = []
     for index, tree in enumerate(trees):
-        path = f"{LOWER}/{index}"
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        path = f"lower-{index}"
+        _make_folder(path)
         syscalls.move_mount(tree, path)
         os.close(tree)
         paths.append(path)

@@ -53,6 +53,7 @@ class Sandbox:
         self._replacing = asyncio.Lock()
         self._groups = itertools.count(1)
         self._next_group: GuestGroup | None = None
+        self._next_limits = Limits()
         self._is_root = os.geteuid() == 0
         self._background: set[asyncio.Task[None]] = set()
 
@@ -137,7 +138,7 @@ class Sandbox:
         except BaseException:
             self._remove_group_soon(group)
             raise
-        self._prepare_next_soon(zygote)
+        self._prepare_next_soon(zygote, limits)
         channel.ended.add_done_callback(lambda _: self._remove_group_soon(group))
         guest = Guest(channel, sockets, group)
         if self._is_root and runs_as_host_root(channel.pid):
@@ -173,15 +174,20 @@ class Sandbox:
         group, self._next_group = self._next_group, None
         if group is None:
             return self._cgroups.create(f"guest-{next(self._groups)}", limits)
-        group.set_limits(limits)
+        if limits != self._next_limits:
+            group.set_limits(limits)
         return group
 
-    def _prepare_next_soon(self, zygote: Zygote) -> None:
-        """Make the groups of the next guest, and have the guest init that waits ready enter them."""
+    def _prepare_next_soon(self, zygote: Zygote, limits: Limits) -> None:
+        """Make the groups of the next guest, and have the guest init that waits ready enter them.
+
+        Most guests of a server have the same limits, so the next is expected to have those of the last.
+        """
 
         async def prepare() -> None:
             if self._next_group is None and self.controllers and not zygote.has_ended:
-                self._next_group = self._cgroups.create(f"guest-{next(self._groups)}", Limits())
+                self._next_limits = limits
+                self._next_group = self._cgroups.create(f"guest-{next(self._groups)}", limits)
                 await zygote.prepare(self._next_group)
 
         self._do_soon(prepare())

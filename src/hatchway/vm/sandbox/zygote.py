@@ -121,6 +121,7 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
     try:
         if failure is not None:
             raise failure
+        socket.send_fds(ours, [data], [channel.fileno()])  # it wakes and reads while the rest is done here
         request = wire.decode(data)
         step = "enter the cgroups"
         if request["cgroup_procs"] != entered:
@@ -135,7 +136,7 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
         folder = os.open(request["folder"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         step = "hand over to guest init"
         socket.send_fds(channel, [wire.encode({"op": "started", "pid": pid})], [pidfd])
-        socket.send_fds(ours, [data], [channel.fileno(), folder, *trees])
+        socket.send_fds(ours, [b"go"], [folder, *trees])
     except (OSError, ValueError) as error:
         guest_init.report_failure(channel, step, error)
         os._exit(1)
