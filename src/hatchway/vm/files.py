@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from hatchway.errors import Unavailable
+from hatchway.vm.background import Background
 from hatchway.vm.guest_errors import file_error, storage_full
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
 
@@ -127,13 +128,10 @@ class _NewFile(NamedTuple):
     def abandon(self, channel: Channel) -> None:
         """Nobody waits for it any more."""
         os.close(self.fd)
-        task = asyncio.get_running_loop().create_task(_discard(channel, self.handle))
-        _discards.add(task)
-        task.add_done_callback(_discards.discard)
+        _discards.start(_discard(channel, self.handle))
 
 
-_discards: set[asyncio.Task[None]] = set()
-"""Held here because an event loop itself holds its tasks only weakly."""
+_discards = Background()
 
 
 def _take_new_file(answer: Answer, fds: list[int]) -> _NewFile:

@@ -13,6 +13,7 @@ from hatchway.options import VmOptions
 from hatchway.software import provide
 from hatchway.store.store import Store
 from hatchway.store.vms import VmRow
+from hatchway.vm.background import Background
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.machine import Machine
 from hatchway.vm.records import VmInfo
@@ -48,7 +49,7 @@ class VmManager:
         self._machines: dict[str, Machine] = {}
         self._boots: dict[str, asyncio.Task[Machine]] = {}
         self._destroying: dict[str, asyncio.Task[None]] = {}
-        self._removals: set[asyncio.Task[None]] = set()
+        self._removals = Background()
         self._closing = False
 
     async def start(self) -> None:
@@ -127,7 +128,7 @@ class VmManager:
         await asyncio.gather(*self._boots.values(), return_exceptions=True)
         await asyncio.gather(*self._destroying.values(), return_exceptions=True)
         await asyncio.gather(*(machine.stop() for machine in self._machines.values()))
-        await asyncio.gather(*self._removals, return_exceptions=True)
+        await self._removals.finish()
         self._machines.clear()
 
     async def _row(self, vm_id: str) -> VmRow:
@@ -181,9 +182,7 @@ class VmManager:
                 why = error.strerror if isinstance(error, OSError) else error.message
                 _log.warning("a destroyed VM's files are left until the next start: %s", why)
 
-        task = asyncio.get_running_loop().create_task(remove())
-        self._removals.add(task)
-        task.add_done_callback(self._removals.discard)
+        self._removals.start(remove())
 
     def _info(self, row: VmRow) -> VmInfo:
         machine = self._machines.get(row.id)

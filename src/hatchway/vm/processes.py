@@ -10,18 +10,20 @@ import time
 from collections.abc import AsyncGenerator
 
 from hatchway.errors import HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.vm.background import Background
 from hatchway.vm.guest_errors import process_error
 from hatchway.vm.output import InputWriter, OutputQueue
 from hatchway.vm.records import Exit, ProcessEvent, ProcessInfo
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
+from hatchway.vm.sandbox.guest_init import DEFAULT_PATH, HOME
 
 KEPT_EXITED = 1000
 """How many ended processes are remembered."""
 
 ENVIRONMENT = {
-    "HOME": "/home/user",
+    "HOME": HOME,
     "LANG": "C.UTF-8",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": DEFAULT_PATH,
     "SHELL": "/bin/sh",
     "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
     "USER": "root",
@@ -75,7 +77,7 @@ class Processes:
         self._channel: Channel | None = None
         self._processes: dict[int, Process] = {}
         self._left_behind: list[OutputQueue] = []
-        self._kills: set[asyncio.Task[None]] = set()
+        self._kills = Background()
 
     def attach(self, channel: Channel) -> None:
         """Begin to use the guest's channel, once it is there."""
@@ -255,9 +257,7 @@ class Processes:
             except HatchwayError:
                 pass  # the VM has ended, and the process with it
 
-        task = asyncio.get_running_loop().create_task(kill())
-        self._kills.add(task)
-        task.add_done_callback(self._kills.discard)
+        self._kills.start(kill())
 
     def _forget_oldest(self) -> None:
         ended = [process for process in self._processes.values() if process.listed and process.exit.done()]

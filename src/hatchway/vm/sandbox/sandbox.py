@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hatchway.errors import Unavailable
 from hatchway.options import Limits
+from hatchway.vm.background import Background
 from hatchway.vm.sandbox import disk, id_ranges
 from hatchway.vm.sandbox.cgroups import Cgroups, GuestGroup
 from hatchway.vm.sandbox.channel import Channel
@@ -55,7 +56,7 @@ class Sandbox:
         self._next_group: GuestGroup | None = None
         self._next_limits = Limits()
         self._is_root = os.geteuid() == 0
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     @property
     def controllers(self) -> frozenset[str]:
@@ -114,7 +115,7 @@ class Sandbox:
             on_exited: called with (pid, wait status) for every process started in it that ends.
 
         Raises:
-            Unavailable: `vm_boot_failed`; `disk_full`.
+            Unavailable: `vm_boot_failed`; `isolation_unavailable`.
         """
         folder = self._vms / name
         try:
@@ -156,8 +157,7 @@ class Sandbox:
         if self._next_group is not None:
             self._remove_group_soon(self._next_group)
             self._next_group = None
-        while self._background:
-            await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.finish()
         self._cgroups.close()
 
     async def _living_zygote(self) -> Zygote:
@@ -190,7 +190,7 @@ class Sandbox:
                 self._next_group = self._cgroups.create(f"guest-{next(self._groups)}", limits)
                 await zygote.prepare(self._next_group)
 
-        self._do_soon(prepare())
+        self._background.start(prepare())
 
     async def _prove_isolation(self) -> None:
         await self.remove(PROBE)
@@ -212,12 +212,7 @@ class Sandbox:
                     return
                 await asyncio.sleep(min(0.001 * 2**attempt, 0.1))
 
-        self._do_soon(remove())
-
-    def _do_soon(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background.start(remove())
 
 
 def runs_as_host_root(pid: int) -> bool:
