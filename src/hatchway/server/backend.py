@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
 from collections.abc import Awaitable
 
-from hatchway.api.access import AccessPolicy, check_access, is_api_credential
+from hatchway.api.access import AccessPolicy, check_access, digest_api_token, is_api_credential
 from hatchway.errors import AccessDenied, HatchwayError, Unavailable
 from hatchway.gateway.destination import Destination, PortDestination, PreviewDestination
 from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstream, Verdict
@@ -16,14 +15,11 @@ from hatchway.server.settings import Settings
 from hatchway.store.previews import Previews
 from hatchway.vm.manager import VmManager
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
 
 def access_policy(settings: Settings) -> AccessPolicy:
     """Who may call the control API under these settings."""
     token = settings.api_token
-    digest = None if token is None else hashlib.sha256(token.encode()).digest()
-    return AccessPolicy(digest, LOOPBACK_NAMES | settings.allowed_hosts)
+    return AccessPolicy(None if token is None else digest_api_token(token), settings.allowed_hosts)
 
 
 class ServerBackend:

@@ -37,8 +37,6 @@ class Answer(msgspec.Struct, frozen=True):
     step: str = ""
     reason: str = ""
     handle: int = 0
-    size: int = 0
-    mode: int = 0
     kind: str | None = None
 
 

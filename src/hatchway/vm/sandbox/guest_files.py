@@ -62,7 +62,7 @@ class FileRequests:
             os.close(fd)
             raise
         reply_fds.append(fd)
-        return {"size": status.st_size, "mode": stat.S_IMODE(status.st_mode)}
+        return {}
 
     def _create(self, request: Message, reply_fds: list[int]) -> Message:
         """Begin to write a file: a temporary one in the same folder, so that the change is one rename at the end."""
@@ -109,7 +109,7 @@ class FileRequests:
             status = os.stat(_path(request))
         except (FileNotFoundError, NotADirectoryError):
             return {"kind": None}
-        return {"kind": _kind(status), "size": status.st_size, "mode": stat.S_IMODE(status.st_mode)}
+        return {"kind": _kind(status)}
 
     def _delete(self, request: Message, _reply_fds: list[int]) -> Message:
         path = _path(request)
