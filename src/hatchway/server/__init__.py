@@ -3,5 +3,7 @@
 - `server`: starts them in order, stops them in reverse; signals.
 - `backend`: the gateway's seam, answered by the store and the VM manager.
 - `sweeper`: what runs on a timer: expired previews.
+- `services`: the control API's operations, answered by the same two.
+- `control`: the control API's own server, on a UNIX socket.
 - `settings`: where it listens, where its data is.
 """

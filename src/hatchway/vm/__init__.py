@@ -4,8 +4,11 @@
 - `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
 - `machine`: one running VM and what can be asked of it: the conversation with its guest init.
 - `files`: reading and writing files inside the VM's view.
-- `processes`: running commands, their output and their end.
+- `processes`: running commands and their end; `output`: the pipes of a running one.
 - `dial`: sockets to the services inside.
+- `guest_errors`: what a guest's refusal means to the user who asked. Pure.
+- `records`: what is said about VMs, processes and previews across packages. Pure.
+- `background`: work that nobody waits for.
 - `sandbox`: the isolation itself: zygote, guest init, mounts, seccomp, cgroups.
 
 The kernel is shared with the host; everything else a guest can see is its own.

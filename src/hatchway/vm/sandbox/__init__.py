@@ -1,15 +1,25 @@
 """The isolation: a small single-threaded process, the zygote, forks one guest per VM.
 
-- `zygote`: serves the server's requests to make a guest; forks, attaches cgroups, writes id maps, makes
-  idmapped mounts.
-- `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
-- `root_fs`: the mounts of a guest, in order.
-- `seccomp`, `capabilities`, `cgroups`, `rlimits`: what a guest may do and use.
-- `syscalls`: the kernel calls that Python's os module lacks, through ctypes.
-- `wire`: messages between the server, the zygote and guests. Pure.
-- `host`: what this machine offers, and what `hatchway doctor` says.
+The server's side:
+
+- `sandbox`: what is made once per server, and guests from it.
+- `client`: starts the zygote, asks it for guests.
+- `channel`: the conversation with one guest; nothing a guest says is believed.
+- `cgroups`: what the processes of a guest may use together.
+- `disk`: a VM's folder on the host: made, and removed without following what the guest left in it.
+- `id_ranges`: which host ids are a VM's. Pure.
 - `skeleton`: the made-up lower layer: /etc, /home/user, the merged-usr links.
-- `client`: the server's side: starts the zygote, asks it for guests.
+- `host`: what this machine offers, and what `hatchway doctor` says.
+
+What runs in the zygote and in guests:
+
+- `zygote`: forks; enters cgroups, writes id maps, makes idmapped mounts.
+- `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
+- `guest_files`: the file requests that it serves.
+- `root_fs`: the mounts of a guest, in order.
+- `seccomp`, `capabilities`, `rlimits`: what a guest may do and use.
+- `syscalls`: the kernel calls that Python's os module lacks, through ctypes.
+- `wire`: messages between the server, the zygote and guests.
 
 Everything the zygote and guest init need is imported before the first fork: after pivot_root an import would read files
 that the guest controls. They import nothing but the standard library and this package.
