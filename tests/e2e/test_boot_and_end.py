@@ -105,7 +105,9 @@ async def test_a_vm_that_died_is_told_and_comes_back_with_its_files(own_server: 
         await agent.write_file("kept", "x")
         process = await agent.spawn("sleep", ["1000"])
         begun = asyncio.Event()
-        running = asyncio.ensure_future(agent.exec("echo begun; sleep 1000", on_stdout=lambda _: begun.set()))
+        running = asyncio.ensure_future(
+            agent.exec("echo begun; exec sleep 1000", on_stdout=lambda _: begun.set())
+        )
         waiting = asyncio.ensure_future(agent.wait_process(process.pid))
         await begun.wait()
         inside = guests(own_server.pid)
