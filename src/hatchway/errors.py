@@ -14,6 +14,11 @@ Nothing of sqlite3, httptools, OSError or httpx crosses a public surface: the mo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+JsonValue = str | int | float | bool | None | list[str]
+"""What `HatchwayError.details` may hold."""
+
 
 class HatchwayError(Exception):
     """The root of all errors.
@@ -22,16 +27,31 @@ class HatchwayError(Exception):
         code: stable, for programs: lower-case words joined by underscores, such as `invalid_port`.
         message: what happened, for people. Never holds a token, a host path or a traceback.
         hint: what to do next. May be empty where the message says it all.
+        status: the HTTP status, where it is not that of the class.
+        retry_after: seconds after which trying again may help; None where it will not help by itself.
+        details: more facts, for callers of the control API alone: they may be a guest's own words, such as the last
+            lines of a process. Never shown to the visitor of a preview.
     """
 
     status = 500
     """The HTTP status that stands for this class of error."""
 
-    def __init__(self, code: str, message: str, hint: str = "", *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        status: int | None = None,
+        retry_after: int | None = None,
+        details: Mapping[str, JsonValue] | None = None,
+    ) -> None:
         super().__init__(code, message, hint)
         self.code = code
         self.message = message
         self.hint = hint
+        self.retry_after = retry_after
+        self.details = details
         if status is not None:
             self.status = status
 

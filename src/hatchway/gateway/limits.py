@@ -19,12 +19,20 @@ class GatewayLimits:
     """From a connection's opening, or from the first byte of a later request, to the end of its head."""
     idle_seconds: float = 75.0
     """How long a client's connection is kept between requests."""
+    connect_seconds: float = 5.0
+    """How long a service may take to accept a connection (504)."""
+    wait_seconds: float = 10.0
+    """How long a request is held when nothing listens yet in a VM that has just started something; 0: not at all."""
     answer_seconds: float = 300.0
     """From the end of the request to the head of the answer (504). Streams are not limited."""
+    stream_idle_seconds: float = 3600.0
+    """How long an answer, an upload or a tunnel under way may go without a byte in either direction."""
     linger_seconds: float = 2.0
     """How long a refused client may go on sending, so that it gets to read why (RFC 9112 section 9.6)."""
     pool_idle_seconds: float = 4.0
     """How long a connection to a service is kept unused. Node closes its own after 5 seconds."""
+    pool_connections: int = 4096
+    """Connections to each port of each VM at one time, those in use too (503)."""
     pool_idle_connections: int = 64
     """Unused connections kept for each port of each VM."""
     timer_seconds: float = 1.0

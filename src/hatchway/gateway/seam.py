@@ -53,6 +53,10 @@ class Allow:
     """Seconds since the epoch at which the permission ends; None: it does not."""
     drop_authorization: bool = False
     """The Authorization header is the API credential: it must not reach the service."""
+    forward_host: bool = False
+    """The service is told its public host in X-Forwarded-Host, which in host mode holds the token."""
+    app_cors: bool = False
+    """Preflights go to the service, and nothing is added to its answers for CORS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,11 @@ class Backend(Protocol):
     async def dial(self, upstream: Upstream) -> socket.socket:
         """A connected, non-blocking stream socket to `upstream`, owned by the caller.
 
-        Boots the VM if it is not running.
+        Boots the VM if it is not running, and waits for a while for a service that may be just starting. Cancelled
+        when nobody waits for the connection any more.
 
         Raises:
-            HatchwayError: `port_closed` (502) if nothing listens there; `vm_boot_failed` and others (503).
+            HatchwayError: `port_closed` (502) if nothing listens there; `process_exited` (502) if what should have
+                listened has ended; `vm_boot_failed` and others (503).
         """
         ...

@@ -20,6 +20,10 @@ class Grant:
     port: int
     expires_at: float
     """Seconds since the epoch. At this instant the grant no longer holds."""
+    forward_host: bool = False
+    """The service is told its public host in X-Forwarded-Host, which in host mode holds the token."""
+    app_cors: bool = False
+    """The service answers preflights and says itself who may read its answers."""
 
     def holds(self, now: float) -> bool:
         """Whether the grant still holds at `now` (seconds since the epoch)."""
