@@ -19,6 +19,7 @@ A request's way through the modules:
 - `cors`: preflight and the headers of a preview's answers. Pure.
 - `problem_pages`: every answer the gateway makes itself, as a page or JSON by Accept. Pure.
 - `limits`: sizes and times.
+- `tls`: the listener's certificate and key.
 
 Only `listener`, `downstream`, `exchange`, `upstream`, `pool`, `flow` and `tunnel` do I/O. `hatchway.gateway.memory`
 is the in-memory backend that drives the gateway's tests and lets others test against the gateway without a

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
+from typing import Any
+
+from hatchway.errors import InvalidRequest
+
+MAY_BE_ZERO = frozenset({"wait_seconds"})
+"""The limits for which 0 has a meaning of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """The limits of one gateway: sizes in bytes, times in seconds."""
+    """The limits of one gateway: sizes in bytes, times in seconds.
+
+    Raises:
+        InvalidRequest: `invalid_setting` for a value that is not a positive number, or a size or count that is not a
+            whole one.
+    """
 
     head_bytes: int = 64 * 1024
     """A request's line and header fields together (431); an answer's (502); trailers."""
@@ -37,3 +50,16 @@ class GatewayLimits:
     """Unused connections kept for each port of each VM."""
     timer_seconds: float = 1.0
     """The period of the one timer that all of these times are checked by; they are late by up to that."""
+
+    def __post_init__(self) -> None:
+        for each in dataclasses.fields(self):
+            value: Any = getattr(self, each.name)
+            whole = isinstance(each.default, int)
+            number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+            zero = each.name in MAY_BE_ZERO
+            if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+                raise InvalidRequest(
+                    "invalid_setting",
+                    f"the limit {each.name} must be a {'whole ' if whole else ''}number "
+                    f"{'of at least' if zero else 'greater than'} 0, not {value!r}",
+                )
