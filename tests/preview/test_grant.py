@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hatchway.errors import HatchwayError
 from hatchway.options import PreviewOptions
-from hatchway.preview.grant import Grant, validate_expiry, validate_port
+from hatchway.preview.grant import Grant, validate_cors, validate_expiry, validate_port
 
 OPTIONS = PreviewOptions(default_expires_in_seconds=100, max_expires_in_seconds=1000)
 
@@ -58,3 +58,16 @@ def test_no_expiry_is_the_default() -> None:
 def test_what_is_no_expiry(seconds: object) -> None:
     with pytest.raises(HatchwayError, match="between 1 and 1000"):
         validate_expiry(seconds, OPTIONS)
+
+
+def test_who_answers_for_cors() -> None:
+    assert [validate_cors(mode) for mode in ("open", "app")] == ["open", "app"]
+    assert Grant(1, "vm", 3000, 10.0).cors == "open"
+    assert Grant(1, "vm", 3000, 10.0, app_cors=True).cors == "app"
+
+
+@pytest.mark.parametrize("mode", [None, "", "OPEN", "app ", "none", True, 1, ["app"], {"app": 1}, b"app"])
+def test_what_is_no_mode_of_cors(mode: object) -> None:
+    with pytest.raises(HatchwayError, match='cors must be "open" or "app"') as caught:
+        validate_cors(mode)
+    assert (caught.value.code, caught.value.status) == ("invalid_cors", 400)

@@ -49,6 +49,23 @@ async def test_a_minted_token_stands_for_its_grant(store: Store, vm_id: str, clo
     assert fresh.resolve(token) == grant
 
 
+@pytest.mark.parametrize("forward_host", [False, True])
+@pytest.mark.parametrize("app_cors", [False, True])
+async def test_options_are_part_of_the_grant_wherever_it_comes_from(
+    store: Store, vm_id: str, clock: SimpleNamespace, forward_host: bool, app_cors: bool
+) -> None:
+    token, grant = await store.previews.mint(vm_id, 3000, 60, forward_host=forward_host, app_cors=app_cors)
+    fresh = forgetful(store, clock)
+    lookup = fresh.resolve(token)
+    assert isinstance(lookup, Awaitable)
+    sources = [grant, store.previews.resolve(token), await lookup, fresh.resolve(token)]
+    sources.append(await store.previews.expire(vm_id, token))
+    for each in sources:
+        assert isinstance(each, Grant)
+        assert (each.forward_host, each.app_cors) == (forward_host, app_cors)
+        assert type(each.forward_host) is type(each.app_cors) is bool
+
+
 async def test_a_vm_that_is_not_there_gets_no_preview(store: Store, vm_id: str) -> None:
     await store.vms.mark_destroyed(vm_id, 2.0)
     for missing in (vm_id, "nobody"):
@@ -231,7 +248,7 @@ async def test_the_id_of_a_grant_is_never_used_again(store: Store, vm_id: str) -
         (statements._DELETE, (b"", "vm"), "sqlite_autoindex_previews_1"),
         (statements._DELETE_OF_VM, ("vm",), "previews_by_vm"),
         (statements._DELETE_EXPIRED, (0.0, 1), "previews_by_expiry"),
-        (statements._INSERT, (b"", 1, 0.0, 0.0, "vm"), "sqlite_autoindex_vms_1"),
+        (statements._INSERT, (b"", 1, 0.0, 0.0, 0, 0, "vm"), "sqlite_autoindex_vms_1"),
     ],
 )
 def test_no_statement_reads_more_than_its_rows(
@@ -273,7 +290,10 @@ async def _compare(directory: Path, program: list[tuple[str, int, int]]) -> None
         every: list[str] = []
         for what, a, b in program:
             if what == "mint":
-                token, rows_grant = await store.previews.mint(vms[a], 3000 + b, b)
+                token, rows_grant = await store.previews.mint(
+                    vms[a], 3000 + b, b, forward_host=b % 2 == 1, app_cors=b % 3 == 1
+                )
+                assert (rows_grant.forward_host, rows_grant.app_cors) == (b % 2 == 1, b % 3 == 1)
                 assert rows_grant.expires_at == clock.now + b
                 rows[token] = rows_grant
                 every.append(token)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hatchway.errors import HatchwayError
+from hatchway.preview import token as tokens
+from hatchway.preview.grant import Grant
 from hatchway.store import schema
 from hatchway.store.database import Database
+from hatchway.store.store import DATABASE, Store
 
 
 @pytest.fixture
@@ -76,3 +79,52 @@ async def test_a_newer_database_is_refused_and_untouched(tmp_path: Path) -> None
     assert version(connection) == schema.VERSION + 1
     assert objects(connection) == set()
     connection.close()
+
+
+def make_version_1(path: Path) -> None:
+    """A data directory as the first release left it, with a VM and a preview whose token is `VERSION_1_TOKEN`."""
+    path.mkdir()
+    connection = sqlite3.connect(path / DATABASE)
+    for statement in schema.MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO vms VALUES ('a', 'vm', 'k', 0, 1.0, NULL)")
+    connection.execute(
+        "INSERT INTO previews VALUES (7, ?, 'a', 3000, 1.0, 100.0)", (tokens.digest(VERSION_1_TOKEN),)
+    )
+    connection.commit()
+    connection.close()
+
+
+VERSION_1_TOKEN = "a" * 32
+
+
+async def test_previews_of_version_1_keep_working(tmp_path: Path) -> None:
+    make_version_1(tmp_path / "data")
+    store = await Store.open(tmp_path / "data", lambda: 50.0)
+    try:
+        lookup = store.previews.resolve(VERSION_1_TOKEN)
+        assert isinstance(lookup, Awaitable)
+        assert await lookup == Grant(7, "a", 3000, 100.0, forward_host=False, app_cors=False)
+        _, grant = await store.previews.mint("a", 3001, 60, forward_host=True, app_cors=True)
+        assert grant == Grant(8, "a", 3001, 110.0, forward_host=True, app_cors=True)
+        assert await store.previews.expire("a", VERSION_1_TOKEN) == Grant(7, "a", 3000, 100.0)
+        assert store.previews.resolve(VERSION_1_TOKEN) is None
+    finally:
+        await store.close()
+
+
+def test_a_first_release_reaches_the_same_schema_as_a_new_database(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    make_version_1(tmp_path / "data")
+    old = sqlite3.connect(tmp_path / "data" / DATABASE, isolation_level=None)
+    schema.migrate(old)
+    schema.migrate(connection)
+    for table in ("vms", "previews"):
+        columns = [each.execute(f"PRAGMA table_info({table})").fetchall() for each in (old, connection)]
+        assert columns[0] == columns[1]
+    assert objects(old) == objects(connection)
+    assert version(old) == schema.VERSION
+    assert old.execute("SELECT id, forward_host, app_cors FROM previews").fetchall() == [(7, 0, 0)]
+    old.close()

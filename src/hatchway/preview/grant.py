@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hatchway.errors import InvalidRequest
 from hatchway.options import PreviewOptions
 
 MIN_PORT = 1
 MAX_PORT = 65535
+
+CorsMode = Literal["open", "app"]
+"""Who answers for CORS (https://fetch.spec.whatwg.org/#http-cors-protocol).
+
+`open`: the gateway answers preflights, and any origin may read what the service answers. `app`: preflights reach the
+service, and its answers stay as they are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,11 @@ class Grant:
     """The service is told its public host in X-Forwarded-Host, which in host mode holds the token."""
     app_cors: bool = False
     """The service answers preflights and says itself who may read its answers."""
+
+    @property
+    def cors(self) -> CorsMode:
+        """Who answers for CORS."""
+        return "app" if self.app_cors else "open"
 
     def holds(self, now: float) -> bool:
         """Whether the grant still holds at `now` (seconds since the epoch)."""
@@ -53,3 +66,12 @@ def validate_expiry(seconds: object, options: PreviewOptions) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= maximum:
         raise InvalidRequest("invalid_expiry", f"expires_in_seconds must be between 1 and {maximum}")
     return seconds
+
+
+def validate_cors(mode: object) -> CorsMode:
+    """Who is to answer for CORS, or `InvalidRequest` `invalid_cors` that names what there is."""
+    if mode == "open":
+        return "open"
+    if mode == "app":
+        return "app"
+    raise InvalidRequest("invalid_cors", 'cors must be "open" or "app"')

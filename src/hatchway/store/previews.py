@@ -21,11 +21,11 @@ from hatchway.store.grant_cache import GrantCache
 SWEEP_BATCH = 500
 """Rows per transaction of a sweep, so that a mint behind it waits for one batch and not for all."""
 
-_GRANT = "id, vm_id, port, expires_at"
+_GRANT = "id, vm_id, port, expires_at, forward_host, app_cors"
 _FIND = f"SELECT {_GRANT} FROM previews WHERE digest = ?"  # noqa: S608 - constant text
 _INSERT = (
-    "INSERT INTO previews (digest, vm_id, port, created_at, expires_at)"
-    " SELECT ?, id, ?, ?, ? FROM vms WHERE id = ? AND destroyed_at IS NULL"
+    "INSERT INTO previews (digest, vm_id, port, created_at, expires_at, forward_host, app_cors)"
+    " SELECT ?, id, ?, ?, ?, ?, ? FROM vms WHERE id = ? AND destroyed_at IS NULL"
 )
 _DELETE = f"DELETE FROM previews WHERE digest = ? AND vm_id = ? RETURNING {_GRANT}"  # noqa: S608
 _DELETE_OF_VM = "DELETE FROM previews WHERE vm_id = ? RETURNING id, digest"
@@ -53,13 +53,23 @@ class Previews:
         self._cache = GrantCache() if cache is None else cache
         self._lookups: set[_Lookup] = set()
 
-    async def mint(self, vm_id: str, port: int, expires_in_seconds: int) -> tuple[str, Grant]:
+    async def mint(
+        self,
+        vm_id: str,
+        port: int,
+        expires_in_seconds: int,
+        *,
+        forward_host: bool = False,
+        app_cors: bool = False,
+    ) -> tuple[str, Grant]:
         """Make a preview; it is on disk when this returns.
 
         Args:
             vm_id: the VM.
             port: the port inside it, already validated.
             expires_in_seconds: its life, already validated.
+            forward_host: the service is told its public host.
+            app_cors: the service answers for CORS itself.
 
         Returns:
             The token, which is kept nowhere, and what it stands for.
@@ -73,10 +83,11 @@ class Previews:
         expires_at = now + expires_in_seconds
 
         def insert(connection: sqlite3.Connection) -> Grant:
-            cursor = connection.execute(_INSERT, (digest, port, now, expires_at, vm_id))
+            values = (digest, port, now, expires_at, forward_host, app_cors, vm_id)
+            cursor = connection.execute(_INSERT, values)
             if cursor.rowcount != 1 or cursor.lastrowid is None:
                 raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
-            return Grant(cursor.lastrowid, vm_id, port, expires_at)
+            return Grant(cursor.lastrowid, vm_id, port, expires_at, forward_host, app_cors)
 
         def remember(grant: Grant) -> None:
             self._mark([digest])
@@ -110,8 +121,8 @@ class Previews:
         digest = tokens.digest(token)
 
         def delete(connection: sqlite3.Connection) -> Grant | None:
-            row = connection.execute(_DELETE, (digest, vm_id)).fetchall()
-            return Grant(*row[0]) if row else None
+            rows = connection.execute(_DELETE, (digest, vm_id)).fetchall()
+            return _grant(*rows[0]) if rows else None
 
         def forget(grant: Grant | None) -> None:
             if grant is not None:
@@ -159,7 +170,7 @@ class Previews:
         if row is None:
             self._cache.put_unknown([digest])
             return None
-        grant = Grant(*row)
+        grant = _grant(*row)
         self._cache.put(digest, grant)
         return grant if grant.holds(self._clock()) else None
 
@@ -177,6 +188,13 @@ class _Lookup:
     def __init__(self, digest: bytes) -> None:
         self.digest = digest
         self.stale = True
+
+
+def _grant(
+    grant_id: int, vm_id: str, port: int, expires_at: float, forward_host: int, app_cors: int
+) -> Grant:
+    """A row of `_GRANT`. SQLite has no truth values, only 0 and 1."""
+    return Grant(grant_id, vm_id, port, expires_at, bool(forward_host), bool(app_cors))
 
 
 def delete_of_vm(connection: sqlite3.Connection, vm_id: str) -> Deleted:

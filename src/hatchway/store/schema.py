@@ -38,6 +38,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX previews_by_vm ON previews (vm_id)",
         "CREATE INDEX previews_by_expiry ON previews (expires_at)",
     ),
+    (
+        # Both are 0 or 1. Previews made before are as they were: without these options.
+        "ALTER TABLE previews ADD COLUMN forward_host INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE previews ADD COLUMN app_cors INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 VERSION = len(MIGRATIONS)
