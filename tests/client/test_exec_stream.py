@@ -76,6 +76,22 @@ def test_a_line_that_is_none_of_the_three(text: bytes) -> None:
     assert caught.value.code == "unexpected_answer"
 
 
+def test_a_failure_says_as_much_as_any_refusal() -> None:
+    event = parse_line(
+        b'{"error":{"code":"exec_lost","message":"m","hint":"h","retry_after":2,"details":{"stderr":"e","x":{}}}}'
+    )
+    assert isinstance(event, Failure)
+    error = event.error.error()
+    assert (error.code, error.message, error.hint) == ("exec_lost", "m", "h")
+    assert (error.retry_after, error.details) == (2, {"stderr": "e"})
+
+
+def test_a_line_nested_without_end_is_an_error_of_ours() -> None:
+    with pytest.raises(HatchwayError) as caught:
+        parse_line(b'{"more":' + b"[" * 100_000)
+    assert caught.value.code == "unexpected_answer"
+
+
 @given(st.binary())
 def test_any_bytes_are_an_event_or_one_error(data: bytes) -> None:
     try:

@@ -63,6 +63,15 @@ async def test_what_is_no_http(agent: Agent, server: StubServer) -> None:
     assert caught.value.code == "connection_lost"
 
 
+async def test_an_answer_nested_without_end(agent: Agent, server: StubServer) -> None:
+    nested = b'{"id":' + b"[" * 100_000
+    for status in ("200 OK", "503 Service Unavailable"):
+        server.on(*VMS, answer(nested, status))
+        with pytest.raises(HatchwayError) as caught:
+            await agent.exists("/x")
+        assert caught.value.code == "unexpected_answer"
+
+
 async def test_no_progress_in_time(server: StubServer) -> None:
     server.on(*VMS, never)
     async with AsyncClient(server.url, timeout=0.05) as client:

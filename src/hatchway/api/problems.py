@@ -16,12 +16,20 @@ _log = logging.getLogger("hatchway.api")
 
 
 def answer_problem(error: HatchwayError, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer for an error: its status, and `{code, message, hint}`."""
+    """The answer for an error: its status and its `Problem`.
+
+    Args:
+        error: what went wrong.
+        headers: what the answer carries besides.
+    """
+    advice = (
+        {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    )  # RFC 9110 section 10.2.3
     status = error.status if 400 <= error.status <= 599 else 500
     return Response(
         msgspec.json.encode(Problem.of(error)),
         status,
-        {"Cache-Control": "no-store", **(headers or {})},
+        {"Cache-Control": "no-store", **advice, **(headers or {})},
         "application/json",
     )
 

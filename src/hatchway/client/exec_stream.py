@@ -1,7 +1,7 @@
 """The lines that a running command's output comes as (`application/x-ndjson`). Pure.
 
 `{"stream":"stdout","data":"<base64>"}` as it happens, then `{"exit_code":0,"signal":null,"timed_out":false}`
-or `{"error":{"code":…,"message":…,"hint":…}}`.
+or `{"error":…}` with a `Problem`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client.problems import Problem
+from hatchway.client.problems import UNREADABLE, Problem
 from hatchway.errors import HatchwayError
 
 
@@ -72,7 +72,7 @@ def parse_line(line: bytes) -> Event:
     """One line as an event, or `HatchwayError` `unexpected_answer`."""
     try:
         fields = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         fields = _Line()
     if fields.error is not None:
         return Failure(fields.error)

@@ -16,7 +16,7 @@ import msgspec
 
 from hatchway import __version__
 from hatchway.client.parameters import Content, check_timeout, encode_json
-from hatchway.client.problems import error_from_answer, unexpected_answer
+from hatchway.client.problems import UNREADABLE, error_from_answer, unexpected_answer
 from hatchway.errors import Conflict, ConnectionFailed, HatchwayError, InvalidRequest
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Transport:
             data = await read_answer(response)
         try:
             return msgspec.json.decode(data, type=answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise unexpected_answer(response.status_code) from None
 
     @contextlib.asynccontextmanager
@@ -231,10 +231,18 @@ async def read_answer(response: httpx.Response) -> bytes:
     """The body of an answer of the control API; raises what a refusal stands for."""
     body = await read_body(response)
     if response.status_code >= 400:
-        raise error_from_answer(response.status_code, body, response.headers.get("hatchway-error"))
+        raise refusal(response, body)
     if not 200 <= response.status_code <= 299:
         raise unexpected_answer(response.status_code)
     return body
+
+
+def refusal(response: httpx.Response, body: bytes) -> HatchwayError:
+    """What an answer that is a refusal by Hatchway stands for."""
+    headers = response.headers
+    return error_from_answer(
+        response.status_code, body, headers.get("hatchway-error"), headers.get("retry-after")
+    )
 
 
 @contextlib.contextmanager
