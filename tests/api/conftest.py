@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from hatchway.api.app import create_app
 from hatchway.errors import HatchwayError, NotFound
 from hatchway.options import PreviewOptions
-from hatchway.preview.grant import validate_expiry
+from hatchway.preview.grant import CorsMode, validate_expiry
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
     ExecRequest,
@@ -169,7 +169,15 @@ class MemoryServices:
         if pid not in self.processes:
             raise NotFound("process_not_found", "there is no such process")
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
+    async def create_preview(
+        self,
+        vm_id: str,
+        port: int,
+        expires_in_seconds: object,
+        *,
+        forward_host: bool = False,
+        cors: CorsMode = "open",
+    ) -> PreviewInfo:
         self._check(vm_id)
         seconds = validate_expiry(expires_in_seconds, PreviewOptions())
         token = f"{len(self.previews):0>32}"
@@ -180,6 +188,8 @@ class MemoryServices:
             port,
             2_000_000.0 + seconds,
             f"http://{token}.localhost:6420/",
+            forward_host,
+            cors,
         )
 
     async def expire_preview(self, vm_id: str, token: str) -> bool:
@@ -229,7 +239,7 @@ class Contract:
         if media_type == "application/json":
             self.validate(response.json(), schema)
         elif media_type == "application/x-ndjson":
-            for line in response.text.splitlines():
+            for line in response.content.split(b"\n")[:-1]:  # splitlines() would cut at U+2028 too
                 self.validate(json.loads(line), schema)
         if response.status_code >= 400:
             code = response.json()["code"]

@@ -17,10 +17,44 @@ async def test_create_and_expire(client: httpx.AsyncClient, services: Any, vm: s
         "port": 3000,
         "expires_at": "1970-01-24T03:38:20Z",
         "url": f"http://{token}.localhost:6420/",
+        "forward_host": False,
+        "cors": "open",
     }
     for expired in (True, False):
         answer = await client.post(f"{vm}/previews/expire", json={"token": token})
         assert answer.json() == {"expired": expired}
+
+
+@pytest.mark.parametrize("forward_host", [False, True])
+@pytest.mark.parametrize("cors", ["open", "app"])
+async def test_options_come_back(client: httpx.AsyncClient, vm: str, forward_host: bool, cors: str) -> None:
+    body = {"port": 3000, "forward_host": forward_host, "cors": cors}
+    answer = await client.post(f"{vm}/previews", json=body)
+    assert (answer.status_code, answer.json()["forward_host"], answer.json()["cors"]) == (
+        201,
+        forward_host,
+        cors,
+    )
+
+
+@pytest.mark.parametrize("cors", ["", "OPEN", "app ", "none", "*", None, True, 0, ["app"], {"app": True}])
+async def test_modes_of_cors_that_are_refused(
+    client: httpx.AsyncClient, services: Any, vm: str, refused: Any, cors: object
+) -> None:
+    answer = await client.post(f"{vm}/previews", json={"port": 3000, "cors": cors})
+    refused(answer, 400, "invalid_cors")
+    assert '"open" or "app"' in answer.json()["message"]
+    assert services.previews == {}
+
+
+@pytest.mark.parametrize("forward_host", ["true", "", 1, 0, None, [True]])
+async def test_what_is_no_choice_of_a_forwarded_host(
+    client: httpx.AsyncClient, services: Any, vm: str, refused: Any, forward_host: object
+) -> None:
+    answer = await client.post(f"{vm}/previews", json={"port": 3000, "forward_host": forward_host})
+    refused(answer, 400, "invalid_request")
+    assert "forward_host" in answer.json()["message"]
+    assert services.previews == {}
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 70000, "3000", "abc", 3000.5, None, True, [3000], 10**30])

@@ -14,6 +14,8 @@ MADE = {
     "port": 3000,
     "expires_at": "2030-01-02T03:04:05Z",
     "url": f"http://{TOKEN}.localhost:6420/",
+    "forward_host": False,
+    "cors": "open",
 }
 PREVIEWS = ("POST", f"/api/vms/{VM_ID}/previews")
 EXPIRE = ("POST", f"/api/vms/{VM_ID}/previews/expire")
@@ -33,6 +35,29 @@ async def test_create_as_json(run: Run, server: StubServer) -> None:
     assert json.loads(ran.out) == MADE
     assert ran.err == ""
     assert server.received[-1].json() == {"port": 3000, "expires_in_seconds": 300}
+
+
+async def test_options_are_passed_on_and_their_price_is_told(run: Run, server: StubServer) -> None:
+    made = {**MADE, "forward_host": True, "cors": "app"}
+    server.on(*PREVIEWS, answer(made, "201 Created"))
+    ran = await run("preview", "create", "my-agent", "3000", "--forward-host", "--cors", "app")
+    assert (ran.code, ran.out) == (0, f"http://{TOKEN}.localhost:6420/\n".encode())
+    assert server.received[-1].json() == {"port": 3000, "forward_host": True, "cors": "app"}
+    assert ran.err.splitlines()[1:] == [
+        "the service in the VM sees the host of this URL, and so the token in it",
+        "the service answers for CORS itself",
+    ]
+    ran = await run("preview", "create", "my-agent", "3000", "--cors", "open", "--json")
+    assert (json.loads(ran.out), ran.err) == (made, "")
+    assert server.received[-1].json() == {"port": 3000}
+
+
+async def test_a_mode_of_cors_that_is_none(run: Run, server: StubServer) -> None:
+    ran = await run("preview", "create", "my-agent", "3000", "--cors", "none")
+    assert (ran.code, ran.out) == (2, b"")
+    assert "open" in ran.err
+    assert "app" in ran.err
+    assert server.received == []
 
 
 async def test_limits_are_told(run: Run, server: StubServer) -> None:

@@ -390,6 +390,41 @@ async def test_an_error_of_the_gateway_is_raised(agent: Agent, server: StubServe
     assert caught.value.code == "port_closed"
 
 
+async def test_what_the_gateway_says_besides_is_raised_with_it(agent: Agent, server: StubServer) -> None:
+    problem = {
+        "code": "process_exited",
+        "message": "the process that was to serve port 1 exited with code 3",
+        "hint": "look at its output",
+        "retry_after": 5,
+        "details": {"exit_code": 3, "stderr": "Error: no such module\n", "pid": 7},
+    }
+    raw = answer(problem, "502 Bad Gateway", Hatchway_Error="process_exited", Retry_After="5")
+    server.on("GET", f"{VM}/ports/1/", raw)
+    with pytest.raises(Unavailable) as caught:
+        await agent.vm_fetch(1)
+    assert (caught.value.code, caught.value.retry_after) == ("process_exited", 5)
+    assert caught.value.details == problem["details"]
+    head = b"HTTP/1.1 502 Bad Gateway\r\nHatchway-Error: port_closed\r\nRetry-After: 2\r\n\r\n"
+    server.on("HEAD", f"{VM}/ports/1/", head)
+    with pytest.raises(Unavailable) as caught:
+        await agent.vm_fetch(1, method="HEAD")
+    assert (caught.value.retry_after, caught.value.details) == (2, None)
+
+
+async def test_what_the_api_says_besides_is_raised_with_it(agent: Agent, server: StubServer) -> None:
+    problem = {"code": "vm_failed", "message": "m", "hint": "", "details": {"step": "mount"}}
+    server.on("GET", f"{VM}/processes", answer(problem, "503 Service Unavailable", Retry_After="3"))
+    with pytest.raises(Unavailable) as caught:
+        await agent.list_processes()
+    assert (caught.value.retry_after, caught.value.details) == (3, {"step": "mount"})
+
+
+async def test_a_service_may_answer_as_if_it_were_the_gateway(agent: Agent, server: StubServer) -> None:
+    problem = {"code": "process_exited", "message": "m", "hint": "", "details": {"a": 1}}
+    server.on("GET", f"{VM}/ports/1/", answer(problem, "502 Bad Gateway", Retry_After="3"))
+    assert (await agent.vm_fetch(1)).json() == problem
+
+
 async def test_fetch_finds_a_destroyed_vm_anew(agent: Agent, server: StubServer) -> None:
     server.on("POST", "/api/vms", answer({"id": VM_ID}), answer({"id": "second"}))
     server.on(
@@ -473,6 +508,12 @@ async def test_previews(agent: Agent, server: StubServer) -> None:
     )
     await agent.create_signed_preview_url(3000, 300)
     assert server.received[-1].json() == {"port": 3000, "expires_in_seconds": 300}
+    assert (preview.forward_host, preview.cors) == (False, "open")
+    server.on("POST", f"{VM}/previews", answer({**made, "forward_host": True, "cors": "app"}, "201 Created"))
+    preview = await agent.create_signed_preview_url(3000, forward_host=True, cors="app")
+    assert server.received[-1].json() == {"port": 3000, "forward_host": True, "cors": "app"}
+    assert (preview.forward_host, preview.cors) == (True, "app")
+    assert TOKEN not in repr(preview)
 
 
 async def test_limits_are_the_servers_to_tell(agent: Agent, server: StubServer) -> None:
@@ -481,6 +522,10 @@ async def test_limits_are_the_servers_to_tell(agent: Agent, server: StubServer) 
         with pytest.raises(InvalidRequest) as caught:
             await agent.create_signed_preview_url(port)  # type: ignore[arg-type]
         assert caught.value.code == "invalid_port"
+    for wrong in ({"cors": "none"}, {"cors": None}, {"forward_host": "yes"}, {"forward_host": None}):
+        with pytest.raises(InvalidRequest):
+            await agent.create_signed_preview_url(3000, **wrong)
+        assert server.received[-1].json() == {"port": 3000, **wrong}
 
 
 async def test_revoking(agent: Agent, server: StubServer) -> None:

@@ -88,8 +88,10 @@ async def test_previews(services: ServerServices, store: Store, gateway: Gateway
     assert preview.path == fetch_path(preview.token)
     assert preview.url == f"http://{preview.token}.localhost:1/"
     assert (await services.create_preview(vm.id, 3000, 600)).expires_at == NOW + 600
+    assert (preview.forward_host, preview.cors) == (False, "open")
     grant = store.previews.resolve(preview.token)
     assert isinstance(grant, Grant)
+    assert (grant.forward_host, grant.app_cors) == (False, False)
     member = Member()
     gateway.grants.enter(member, grant.id, None, None)
     assert not await services.expire_preview(other.id, preview.token)  # a preview of another VM
@@ -101,6 +103,15 @@ async def test_previews(services: ServerServices, store: Store, gateway: Gateway
     assert not await services.expire_preview(vm.id, "no token")
     # None of it starts the VM.
     assert {each.state for each in await services.list_vms()} == {"stopped"}
+
+
+async def test_options_of_a_preview_reach_the_store(services: ServerServices, store: Store) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    preview = await services.create_preview(vm.id, 3000, None, forward_host=True, cors="app")
+    assert (preview.forward_host, preview.cors) == (True, "app")
+    grant = store.previews.resolve(preview.token)
+    assert isinstance(grant, Grant)
+    assert (grant.forward_host, grant.app_cors) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ _PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "pid": {"type": "integer", "minimum": 1},
 }
 _DESCRIPTION = """\
-VMs, their files, processes and previews. Every refusal is `{code, message, hint}`. HEAD is answered wherever GET is.
+VMs, their files, processes and previews. Every refusal is `{code, message, hint}`, with `retry_after` (seconds, also as
+the header `Retry-After`) and `details` where there is more to say. HEAD is answered wherever GET is.
 Where the server has an API token, send it as `Hatchway-Token` or as a bearer token."""
 
 

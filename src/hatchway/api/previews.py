@@ -10,7 +10,7 @@ from hatchway.api.bodies import read_json, write_json
 from hatchway.api.operation import JSON, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
-from hatchway.preview.grant import validate_port
+from hatchway.preview.grant import validate_cors, validate_port
 
 
 async def create(services: Services, request: Request) -> Response:
@@ -18,8 +18,11 @@ async def create(services: Services, request: Request) -> Response:
     vm = vm_id(request)
     body = await read_json(request, schemas.CreatePreview)
     port = validate_port(body.port)
+    cors = validate_cors(body.cors)
     # The greatest life depends on the kind of VM, so the services check that field, and can name its limits.
-    info = await services.create_preview(vm, port, body.expires_in_seconds)
+    info = await services.create_preview(
+        vm, port, body.expires_in_seconds, forward_host=body.forward_host, cors=cors
+    )
     return write_json(schemas.Preview.of(info), 201)
 
 
@@ -39,7 +42,7 @@ OPERATIONS = (
         create,
         (Success(201, "The preview", {JSON: schemas.Preview}),),
         body=schemas.CreatePreview,
-        errors=((400, "invalid_expiry"), (400, "invalid_port"), (503, "storage_full")),
+        errors=((400, "invalid_cors"), (400, "invalid_expiry"), (400, "invalid_port"), (503, "storage_full")),
     ),
     Operation(
         "expirePreview",

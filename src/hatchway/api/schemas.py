@@ -6,12 +6,13 @@ A field typed `Any` is checked by the module that knows its rule and names its l
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from hatchway.errors import HatchwayError
+from hatchway.errors import HatchwayError, JsonValue
+from hatchway.preview.grant import CorsMode
 from hatchway.vm.records import PreviewInfo, ProcessInfo, ProcessState, StreamName, VmInfo, VmState
 
 MAX_TIMEOUT_SECONDS = 604_800
@@ -37,11 +38,38 @@ class Problem(Answer, frozen=True):
     code: Annotated[str, Meta(description="Stable, for programs.", pattern="^[a-z0-9_]+$")]
     message: Annotated[str, Meta(description="What happened, for people.")]
     hint: Annotated[str, Meta(description="What to do next; may be empty.")]
+    retry_after: (
+        Annotated[int, Meta(ge=0, description="Seconds after which trying again may help.")] | UnsetType
+    ) = UNSET
+    details: (
+        Annotated[
+            dict[str, JsonValue],
+            Meta(description="More facts, by name; they may be a guest's own words."),
+        ]
+        | UnsetType
+    ) = UNSET
 
     @classmethod
     def of(cls, error: HatchwayError) -> Problem:
         """What is said of an error."""
-        return cls(error.code, error.message, error.hint)
+        return cls(
+            error.code,
+            _unicode(error.message),
+            _unicode(error.hint),
+            UNSET if error.retry_after is None else error.retry_after,
+            UNSET if error.details is None else {name: _value(each) for name, each in error.details.items()},
+        )
+
+
+def _value(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return _unicode(value)
+    return [_unicode(each) for each in value] if isinstance(value, list) else value
+
+
+def _unicode(text: str) -> str:
+    """Text that JSON can hold: without lone surrogates, which stand for the bytes of a name that is no UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 class Health(Answer, frozen=True):
@@ -203,6 +231,21 @@ class CreatePreview(Body):
             extra_json_schema={"type": ["integer", "null"], "minimum": 1},
         ),
     ] = None
+    forward_host: Annotated[
+        bool,
+        Meta(
+            description="Tell the service its public host in X-Forwarded-Host."
+            " In host mode that host holds the token, so the service learns it."
+        ),
+    ] = False
+    cors: Annotated[
+        Any,
+        Meta(
+            description="`open`: any origin may read, and the gateway answers preflights."
+            " `app`: preflights and all answers pass between browser and service untouched.",
+            extra_json_schema={"enum": list(get_args(CorsMode))},
+        ),
+    ] = "open"
 
 
 class Preview(Answer, frozen=True):
@@ -213,11 +256,21 @@ class Preview(Answer, frozen=True):
     port: int
     expires_at: datetime
     url: Annotated[str, Meta(description="The host-mode address, which has an origin of its own.")]
+    forward_host: Annotated[bool, Meta(description="Whether the service is told its public host.")]
+    cors: Annotated[CorsMode, Meta(description="Who answers for CORS: the gateway, or the service (`app`).")]
 
     @classmethod
     def of(cls, info: PreviewInfo) -> Preview:
         """The answer for a record."""
-        return cls(info.token, info.path, info.port, timestamp(info.expires_at), info.url)
+        return cls(
+            info.token,
+            info.path,
+            info.port,
+            timestamp(info.expires_at),
+            info.url,
+            info.forward_host,
+            info.cors,
+        )
 
 
 class ExpirePreview(Body):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 from hatchway.vm.records import ExecRequest, PreviewInfo, ProcessEvent, ProcessInfo, SpawnRequest, VmInfo
 
@@ -111,13 +112,23 @@ class Services(Protocol):
         """Send SIGTERM or SIGKILL to the process group of a spawned process."""
         ...
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
+    async def create_preview(
+        self,
+        vm_id: str,
+        port: int,
+        expires_in_seconds: object,
+        *,
+        forward_host: bool = False,
+        cors: CorsMode = "open",
+    ) -> PreviewInfo:
         """Mint a preview of one port.
 
         Args:
             vm_id: the VM.
             port: 1 to 65535.
             expires_in_seconds: its life as the client gave it, whatever that is; None: as configured.
+            forward_host: the service is told its public host, which in host mode holds the token.
+            cors: who answers for CORS, the gateway or the service.
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_expiry`.

@@ -18,6 +18,7 @@ from hatchway.cli.options import (
 )
 from hatchway.cli.terminal import say
 from hatchway.errors import InvalidRequest
+from hatchway.preview.grant import CorsMode
 
 app = typer.Typer(help="Preview URLs: time-limited and revocable.", no_args_is_help=True)
 
@@ -36,12 +37,30 @@ def create(
         int | None,
         typer.Option("--expires-in", metavar="SECONDS", help="How long it lives; by default as configured."),
     ] = None,
+    forward_host: Annotated[
+        bool,
+        typer.Option(
+            "--forward-host",
+            help="Tell the service its public host in X-Forwarded-Host; the host holds the preview's token.",
+        ),
+    ] = False,
+    cors: Annotated[
+        CorsMode,
+        typer.Option(
+            "--cors", help="Who answers for CORS: the gateway, for any origin (open), or the service (app)."
+        ),
+    ] = "open",
     as_json: JsonOption = False,
     kind: KindOption = DEFAULT_KIND,
     url: UrlOption = DEFAULT_URL,
 ) -> None:
     """Make a preview URL of a port and print it."""
-    preview = with_agent(url, kind, key, lambda agent: agent.create_signed_preview_url(port, expires_in))
+    preview = with_agent(
+        url,
+        kind,
+        key,
+        lambda agent: agent.create_signed_preview_url(port, expires_in, forward_host=forward_host, cors=cors),
+    )
     expires_at = preview.expires_at.isoformat().replace("+00:00", "Z")
     if as_json:
         fields = {
@@ -50,11 +69,17 @@ def create(
             "token": preview.token,
             "port": preview.port,
             "expires_at": expires_at,
+            "forward_host": preview.forward_host,
+            "cors": preview.cors,
         }
         sys.stdout.write(json.dumps(fields) + "\n")
         return
     sys.stdout.write(preview.url + "\n")
     say(f"port {preview.port}, until {expires_at}")
+    if preview.forward_host:
+        say("the service in the VM sees the host of this URL, and so the token in it")
+    if preview.cors == "app":
+        say("the service answers for CORS itself")
 
 
 @app.command()

@@ -21,10 +21,11 @@ from hatchway.client.parameters import (
     process_path,
     spawn_body,
 )
-from hatchway.client.problems import error_from_answer, unexpected_answer
+from hatchway.client.problems import unexpected_answer
 from hatchway.client.single_flight import SingleFlight
-from hatchway.client.transport import Transport, read_answer, read_body
-from hatchway.errors import ConnectionFailed, HatchwayError, InvalidRequest, NotFound
+from hatchway.client.transport import Transport, read_answer, read_body, refusal
+from hatchway.errors import ConnectionFailed, InvalidRequest, NotFound
+from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 
 T = TypeVar("T")
@@ -37,7 +38,8 @@ class Agent:
     has been destroyed meanwhile, the next action makes a new one under the same key.
 
     Every action raises `HatchwayError`: the server's own refusals with their `code` and `hint`, and
-    `ConnectionFailed` (`server_unreachable`, `connection_lost`, `timeout`).
+    `ConnectionFailed` (`server_unreachable`, `connection_lost`, `timeout`). Where the server says more, it is in the
+    error's `retry_after` and `details`.
     """
 
     def __init__(self, transport: Transport, kind: str, key: Key) -> None:
@@ -159,7 +161,7 @@ class Agent:
                         else:
                             end = event
             if isinstance(end, exec_stream.Failure):
-                raise HatchwayError(end.error.code, end.error.message, end.error.hint)
+                raise end.error.error()
             if end is None:
                 raise ConnectionFailed(
                     "connection_lost", "the connection broke off before the command ended", "run it again"
@@ -278,9 +280,8 @@ class Agent:
                 token, f"{vm}/ports/{port}{target}", headers=sent, content=data, patient=limit is not None
             ) as answer:
                 received = await read_body(answer)
-                code = answer.headers.get("hatchway-error")
-                if code is not None:
-                    raise error_from_answer(answer.status_code, received, code)
+                if "hatchway-error" in answer.headers:
+                    raise refusal(answer, received)
                 return FetchResponse(answer.status_code, answer.reason_phrase, answer.headers, received)
 
         try:
@@ -295,19 +296,36 @@ class Agent:
 
     # -- previews
 
-    async def create_signed_preview_url(self, port: int, expires_in_seconds: int | None = None) -> Preview:
+    async def create_signed_preview_url(
+        self,
+        port: int,
+        expires_in_seconds: int | None = None,
+        *,
+        forward_host: bool = False,
+        cors: CorsMode = "open",
+    ) -> Preview:
         """Let whoever holds the preview's URL reach one port of the VM until it expires or is revoked.
 
         Args:
             port: the TCP port, 1 to 65535; something may listen there later.
             expires_in_seconds: how long it lives, by default and at most as configured with `PreviewOptions`.
+            forward_host: tell the service its public host in `X-Forwarded-Host`, for frameworks that build absolute
+                URLs. In host mode that host holds the token: whatever runs in the VM can read it then, and use the
+                preview as its visitors do.
+            cors: `"open"`: any origin may read what the service answers, and the gateway answers preflights.
+                `"app"`: preflights and all answers pass untouched, and the service decides.
 
         Raises:
-            InvalidRequest: `invalid_port`, `invalid_expiry`, naming the limits.
+            InvalidRequest: `invalid_port`, `invalid_expiry`, `invalid_cors`, naming the limits.
         """
         body: dict[str, Any] = {"port": port}
         if expires_in_seconds is not None:
             body["expires_in_seconds"] = expires_in_seconds
+        # What is not the default goes as it was given: what is wrong with it is the server's to say.
+        if forward_host is not False:
+            body["forward_host"] = forward_host
+        if cors != "open":
+            body["cors"] = cors
         answer = await self._call("POST", "/previews", wire.Preview, body=body)
         return answer.public()
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 
 from hatchway.errors import HatchwayError, InvalidRequest
+from hatchway.preview.grant import CorsMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Preview:
     """Aware, in UTC."""
     url: str = field(repr=False)
     """The address to hand to people: the preview has an origin of its own there."""
+    forward_host: bool = False
+    """Whether the service is told its public host, which in host mode holds the token."""
+    cors: CorsMode = "open"
+    """Who answers for CORS: the gateway (`"open"`) or the service itself (`"app"`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from hatchway.client import answers
+from hatchway.preview.grant import CorsMode
 
 
 class Vm(msgspec.Struct):
@@ -64,6 +65,8 @@ class Preview(msgspec.Struct):
     port: int
     expires_at: datetime
     url: str
+    forward_host: bool = False
+    cors: CorsMode = "open"
 
     def public(self) -> answers.Preview:
         """The same as the client's users see it."""
@@ -73,6 +76,8 @@ class Preview(msgspec.Struct):
             port=self.port,
             expires_at=self.expires_at.astimezone(UTC),
             url=self.url,
+            forward_host=self.forward_host,
+            cors=self.cors,
         )
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import hatchway
 from hatchway.gateway.listener import Gateway
 from hatchway.preview.address import fetch_path
-from hatchway.preview.grant import validate_expiry, validate_port
+from hatchway.preview.grant import CorsMode, validate_expiry, validate_port
 from hatchway.store.previews import Previews
 from hatchway.vm.files import OpenFile
 from hatchway.vm.key import Key
@@ -98,18 +98,30 @@ class ServerServices:
         """See `Services`."""
         await (await self._manager.running(vm_id)).processes.signal(pid, signal)
 
-    async def create_preview(self, vm_id: str, port: int, expires_in_seconds: object) -> PreviewInfo:
+    async def create_preview(
+        self,
+        vm_id: str,
+        port: int,
+        expires_in_seconds: object,
+        *,
+        forward_host: bool = False,
+        cors: CorsMode = "open",
+    ) -> PreviewInfo:
         """See `Services`."""
         vm = await self._manager.get(vm_id)
         port = validate_port(port)
         seconds = validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)
-        token, grant = await self._previews.mint(vm_id, port, seconds)
+        token, grant = await self._previews.mint(
+            vm_id, port, seconds, forward_host=forward_host, app_cors=cors == "app"
+        )
         return PreviewInfo(
             token=token,
             path=fetch_path(token),
             port=grant.port,
             expires_at=grant.expires_at,
             url=self._preview_url(token),
+            forward_host=grant.forward_host,
+            cors=grant.cors,
         )
 
     async def expire_preview(self, vm_id: str, token: str) -> bool:

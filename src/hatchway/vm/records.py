@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hatchway.preview.grant import CorsMode
+
 VmState = Literal["running", "stopped"]
 ProcessState = Literal["running", "exited"]
 StreamName = Literal["stdout", "stderr"]
@@ -110,3 +112,7 @@ class PreviewInfo:
     """Seconds since the epoch."""
     url: str = field(repr=False)
     """The host-mode address, which has an origin of its own."""
+    forward_host: bool = False
+    """Whether the service is told its public host, which in host mode holds the token."""
+    cors: CorsMode = "open"
+    """Who answers for CORS: the gateway, or the service itself."""
