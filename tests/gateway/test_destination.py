@@ -12,6 +12,7 @@ from hatchway.gateway.destination import (
     PortDestination,
     PreviewDestination,
     find_destination,
+    preview_label,
 )
 from hatchway.preview.address import AddressMode
 
@@ -20,12 +21,8 @@ HOST, PATH, HEADER = AddressMode.HOST, AddressMode.PATH, AddressMode.HEADER
 
 
 def find(host: str | None, target: str, header: str | None = None) -> object:
-    return find_destination(
-        None if host is None else host.encode(),
-        target.encode(),
-        None if header is None else header.encode(),
-        "localhost",
-    )
+    label = preview_label(None if host is None else host.encode(), "localhost")
+    return find_destination(label, target.encode(), None if header is None else header.encode())
 
 
 def test_each_address() -> None:
@@ -85,7 +82,7 @@ def test_port_round_trip(vm_id: str, port: int, rest: str) -> None:
 @given(st.binary(max_size=40), st.binary(max_size=60), st.none() | st.binary(max_size=40))
 def test_everything_addresses_something_with_a_target(host: bytes, path: bytes, header: bytes | None) -> None:
     try:
-        found = find_destination(host, b"/" + path, header, "localhost")
+        found = find_destination(preview_label(host, "localhost"), b"/" + path, header)
     except InvalidRequest:
         return
     assert found.target.startswith(b"/")

@@ -105,7 +105,7 @@ class TestGrants:
         assert head.startswith(b"HTTP/1.1 403 ")
         assert b"\r\nHatchway-Error: preview_not_found\r\n" in head
 
-    async def test_revoking_cuts_uploads_and_lets_idle_connections_be_refused(self, rig: Rig) -> None:
+    async def test_revoking_cuts_uploads_and_closes_idle_connections(self, rig: Rig) -> None:
         await rig.upstream(echo)
         idle = await rig.client()
         idle.send(rig.request())
@@ -122,8 +122,35 @@ class TestGrants:
         rig.backend.revoke(TOKEN)
         assert rig.gateway.close_grant(rig.grant.id) == 2
         assert not await uploading.ended()
-        idle.send(rig.request())
-        assert (await idle.answer())[0].startswith(b"HTTP/1.1 403 ")
+        assert await idle.rest() == b""
+
+    @pytest.mark.parametrize("kind", ["another grant", "the API"])
+    async def test_an_idle_connection_that_served_others_stays(self, rig: Rig, kind: str) -> None:
+        await rig.upstream(echo)
+        mine = rig.grant
+        await rig.upstream(echo, vm_id="vm2", token=OTHER_TOKEN)
+        path = f"/fetch/{OTHER_TOKEN}/" if kind == "another grant" else "/api/vms/vm2/ports/3000/"
+        other = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nHatchway-Token: secret-api-token\r\n\r\n".encode()
+        client = await rig.client()
+        for request in (other, rig.request()):
+            client.send(request)
+            assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
+        rig.backend.revoke(TOKEN)
+        assert rig.gateway.close_grant(mine.id) == 1
+        client.send(rig.request())
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")
+        client.send(other)
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
+
+    async def test_an_unread_end_of_an_answer_is_cut_with_a_reset(self, rig: Rig) -> None:
+        await rig.upstream(answers(ok(b"x" * 3_000_000)))
+        client = await rig.client(receive_buffer=4096)
+        client.send(rig.request())
+        await client.head()
+        await until(lambda: [one.exchange for one in rig.gateway.connections] == [None])
+        rig.backend.revoke(TOKEN)
+        assert rig.gateway.close_grant(rig.grant.id) == 1
+        assert not await client.ended()
 
     async def test_a_connection_belongs_to_the_grant_of_its_last_request(self, rig: Rig) -> None:
         await rig.upstream(echo)
@@ -189,7 +216,7 @@ class TestSlowDecisions:
         assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
 
     def known(self, rig: Rig) -> tuple[object, object]:
-        plan = rig.gateway.plan(rig.request())
+        plan = rig.gateway.plans_for("127.0.0.1").make(rig.request())
         return plan.destination, plan.facts
 
     async def test_a_refusal(self, rig: Rig) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from gateway.conftest import TOKEN, Rig
 from gateway.zoo import Conversation, echo, ok
 from hatchway.gateway.limits import GatewayLimits
-from hatchway.gateway.plan import PublicFace, Recent, make_plan
+from hatchway.gateway.plan import make_plan
+from hatchway.gateway.recent import Recent
+from hatchway.gateway.request_shape import PublicFace
 from hatchway.gateway.seam import Allow, Upstream
 
-FACE = PublicFace("localhost", "http")
+FACE = PublicFace("localhost", "http", 6420)
 RAW = f"GET /a HTTP/1.1\r\nHost: {TOKEN}.localhost:1\r\nAuthorization: Bearer secret\r\n\r\n".encode()
 
 
@@ -37,9 +39,9 @@ def test_no_secret_in_a_repr() -> None:
 
 def test_an_answer_is_rendered_once_but_not_where_the_connection_has_to_close() -> None:
     route = make_plan(RAW, FACE, GatewayLimits()).route(Allow(Upstream("vm", 3000), 1))
-    answer = route.answer(ok()[:-2], close=False)
+    answer = route.answers.render(ok()[:-2], close=False)
     assert route.answers.get(ok()[:-2]) is answer
-    closing = route.answer(ok()[:-2], close=True)
+    closing = route.answers.render(ok()[:-2], close=True)
     assert closing.close
     assert b"Connection: close\r\n" in closing.head
     assert route.answers.get(ok()[:-2]) is answer
@@ -53,9 +55,9 @@ async def test_what_is_remembered_is_bounded(rig: Rig) -> None:
         client.send(rig.request(f"GET /{n} HTTP/1.1"))
         _, body = await client.answer()
         assert body.startswith(b"GET /%d " % n)
-    assert len(rig.gateway.plans) == 256
+    assert len(rig.gateway.plans_for("127.0.0.1")) == 256
     await rig.ask(rig.request("GET / HTTP/1.1", "X: " + "y" * 5000))
-    assert max(map(len, rig.gateway.plans)) <= 4096
+    assert max(map(len, rig.gateway.plans_for("127.0.0.1"))) <= 4096
 
 
 async def test_the_same_head_gets_each_answer_as_it_comes(rig: Rig) -> None:

@@ -49,7 +49,7 @@ def test_every_answer_is_whole_and_escaped(
     message = message.encode("utf-8", "replace").decode()
     hint = hint.encode("utf-8", "replace").decode()
     error = HatchwayError("some_code", message, hint, status=503)
-    answer = render(error, as_html=as_html, head_only=head_only, preview=preview, close=close)
+    answer = render(error, as_html=as_html, head_only=head_only, preview=preview, close=close, reload=True)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     for line in (b"Cache-Control: no-store", b"Hatchway-Error: some_code"):

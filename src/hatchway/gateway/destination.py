@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hatchway.errors import InvalidRequest
 from hatchway.preview.address import AddressMode, parse_host, parse_path
@@ -13,8 +13,7 @@ _PORT_PATH = re.compile(rb"/api/vms/([A-Za-z0-9_-]{1,128})/ports/([^/?]*)(/.*)",
 _DIGITS = re.compile(rb"[0-9]{1,5}")
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewDestination:
+class PreviewDestination(NamedTuple):
     """A preview, by any of its three addresses."""
 
     token: str
@@ -23,16 +22,20 @@ class PreviewDestination:
     prefix: bytes
     """What was cut from the front of the target in path mode (no trailing slash), b"" otherwise."""
     target: bytes
-    """The origin-form target for the service, beginning with `/`."""
+    """The origin-form target for the service, beginning with `/`; or `*`."""
     slash_missing: bool = False
     """In path mode: nothing, not even a slash, followed the token, so relative links would miss it."""
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """All but the target."""
+        return self.token, self.mode, self.prefix
 
     def __repr__(self) -> str:
         return f"PreviewDestination(mode={self.mode.value!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class PortDestination:
+class PortDestination(NamedTuple):
     """`vm_fetch`: a port of a VM for a caller with the API credential:
     `/api/vms/{vm_id}/ports/{port}/{path}`."""
 
@@ -41,35 +44,44 @@ class PortDestination:
     prefix: bytes
     target: bytes
 
+    @property
+    def address(self) -> tuple[object, ...]:
+        """All but the target."""
+        return self.vm_id, self.port
 
-@dataclass(frozen=True, slots=True)
-class ControlDestination:
+
+class ControlDestination(NamedTuple):
     """The control API, with the target as it came."""
 
     target: bytes
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """All but the target."""
+        return ()
 
 
 Destination = PreviewDestination | PortDestination | ControlDestination
 
 
-def find_destination(
-    host: bytes | None, target: bytes, token_header: bytes | None, preview_domain: str
-) -> Destination:
+def preview_label(host: bytes | None, preview_domain: str) -> str | None:
+    """What stands before the preview domain in a Host; None if the host is not below it."""
+    return parse_host(host, preview_domain) if host is not None else None
+
+
+def find_destination(label: str | None, target: bytes, token_header: bytes | None) -> Destination:
     """What a request addresses: by its host first, then by the token header, then by its path.
 
     Args:
-        host: the Host field, or the authority of an absolute-form target.
-        target: the target in origin form.
+        label: the `preview_label` of the Host field, or of the authority of an absolute-form target.
+        target: the target in origin form, or `*`.
         token_header: the `Hatchway-Preview-Token` field.
-        preview_domain: previews in host mode are one label below this domain.
 
     Raises:
         InvalidRequest: `invalid_port`, for a `vm_fetch` to something that is no port.
     """
-    if host is not None:
-        label = parse_host(host, preview_domain)
-        if label is not None:
-            return PreviewDestination(label, AddressMode.HOST, b"", target)
+    if label is not None:
+        return PreviewDestination(label, AddressMode.HOST, b"", target)
     if token_header is not None:
         return PreviewDestination(token_header.decode("latin-1"), AddressMode.HEADER, b"", target)
     address = parse_path(target)

@@ -7,19 +7,21 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
 from hatchway.errors import HatchwayError
-from hatchway.gateway import problem_pages
+from hatchway.gateway import problem_pages, websocket
 from hatchway.gateway.body import RequestBody
 from hatchway.gateway.decision import settle
+from hatchway.gateway.destination import PortDestination
 from hatchway.gateway.exchange import Exchange
 from hatchway.gateway.flow import Hold, Reading, make_reset
+from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
-from hatchway.gateway.rewrite import forwarded_lines
 from hatchway.gateway.seam import Allow, Deny, Verdict
 
 if TYPE_CHECKING:
     from hatchway.gateway.listener import Gateway
     from hatchway.gateway.plan import RequestPlan
+    from hatchway.gateway.plan_book import PlanBook
 
 _FOREVER = float("inf")
 # As plain numbers: an enumeration's arithmetic is slow.
@@ -35,13 +37,18 @@ class ClientConnection(asyncio.Protocol):
         "_closing",
         "_partial",
         "_pending",
+        "_plans",
         "_reading",
+        "_served",
+        "_shared",
+        "_unsent",
         "deadline",
         "exchange",
         "forwarded",
         "full",
         "gateway",
         "grant",
+        "peer",
         "transport",
     )
 
@@ -55,6 +62,12 @@ class ClientConnection(asyncio.Protocol):
         """The loop's time at which `timed_out` is called."""
         self.forwarded = b""
         """`forwarded_lines` of this client, with the empty line that ends a head."""
+        self.peer = ""
+        """The IP address of whoever connected."""
+        self._plans: PlanBook = None  # type: ignore[assignment] # until connection_made
+        self._served = False  # a request went to a service
+        self._shared = False  # requests were under different grants, or some under none
+        self._unsent = 0  # bytes that the client had not taken when last looked at
         self._busy = False  # False: what arrives is the beginning of a request head
         self._partial = bytearray()  # of a request head
         self._pending = b""  # what followed the request under way
@@ -67,9 +80,11 @@ class ClientConnection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._reading = Reading(self.transport)
         peer = transport.get_extra_info("peername")
-        address = peer[0].partition("%")[0] if isinstance(peer, tuple) else "unknown"
-        self.forwarded = forwarded_lines(address, self.gateway.face.scheme) + b"\r\n"
-        self.gateway.connections.add(self)
+        self.peer = peer[0].partition("%")[0] if isinstance(peer, tuple) else "unknown"
+        gateway = self.gateway
+        self._plans = gateway.plans_for(self.peer)
+        self.forwarded = forwarded_lines(self.peer, gateway.scheme, gateway.port) + b"\r\n"
+        gateway.connections.add(self)
 
     # -- from the client
 
@@ -81,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _requests(self, data: bytes) -> None:
         """Serves the requests that begin in `data`, until one has to wait for its answer or is incomplete."""
-        plans = self.gateway.plans
+        plans = self._plans
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
@@ -111,11 +126,11 @@ class ClientConnection(asyncio.Protocol):
         if not self._may_become_a_head(head, 0):
             return None
         try:
-            return self.gateway.plan(head)
+            return self._plans.make(head)
         except FramingError as error:
-            self.refuse(problem_pages.bad_request(error), None, close=True)
+            self._refuse_head(problem_pages.bad_request(error), head)
         except HatchwayError as error:
-            self.refuse(error, None, close=True)
+            self._refuse_head(error, head)
         return None
 
     def _unfinished(self, data: bytes) -> None:
@@ -131,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             check_unfinished_head(head, searched, max_head=limits.head_bytes, max_target=limits.target_bytes)
         except FramingError as error:
-            self.refuse(problem_pages.bad_request(error), None, close=True)
+            self._refuse_head(problem_pages.bad_request(error), head)
             return False
         return True
 
@@ -165,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
             return
         verdict = self.gateway.backend.resolve(plan.destination, plan.facts)
         if verdict.__class__ is Deny and plan.body == 0:
-            self.refuse(verdict.error, plan, close=False)
+            self._denied(verdict.error, plan, close=False)
             return
         exchange = self.exchange = Exchange(self, plan)
         self._busy = True
@@ -187,23 +202,37 @@ class ClientConnection(asyncio.Protocol):
         if isinstance(settled, Allow):
             self._allowed(exchange, settled)
         else:
-            exchange.fail(settled.error)
+            exchange.abandon()
+            self._denied(settled.error, exchange.plan, close=not exchange.request_done)
 
     def _allowed(self, exchange: Exchange, allow: Allow) -> None:
-        grant_id = allow.grant_id
         grant = self.grant
-        if grant_id is None:
-            if grant is not None:
-                grant.members.discard(self)
-                self.grant = None
-        elif grant is None or grant.id != grant_id or grant.expires_at != allow.expires_at:
-            self.grant = self.gateway.grants.enter(self, grant_id, allow.expires_at, grant)
+        if grant is None or grant.id != allow.grant_id or grant.expires_at != allow.expires_at:
+            self._enter_grant(allow, grant)
         plan = exchange.plan
-        if plan.redirect:
+        answer = plan.own_answer_to(allow) if plan.detour else b""
+        if answer:
             exchange.abandon()
-            self._own_answer(plan.redirect, plan, close=not exchange.request_done)
+            self._own_answer(answer, plan, close=not exchange.request_done)
         else:
             exchange.start(allow)
+
+    def _enter_grant(self, allow: Allow, left: LiveGrant | None) -> None:
+        grant_id = allow.grant_id
+        self._shared = self._shared or (self._served and (left is None or left.id != grant_id))
+        self._served = True
+        if grant_id is not None:
+            self.grant = self.gateway.grants.enter(self, grant_id, allow.expires_at, left)
+        elif left is not None:
+            left.members.discard(self)
+            self.grant = None
+
+    def _denied(self, error: HatchwayError, plan: RequestPlan, *, close: bool) -> None:
+        if plan.preflight:
+            # It is answered whoever asks for whatever: a browser tells the page of a refusal only what follows it.
+            self._own_answer(plan.preflight, plan, close=close)
+        else:
+            self.refuse(error, plan, close=close)
 
     def _more_of_body(self, body: RequestBody, data: bytes) -> None:
         exchange = self.exchange
@@ -240,28 +269,40 @@ class ClientConnection(asyncio.Protocol):
 
     # -- to the client
 
-    def refuse(self, error: HatchwayError, plan: RequestPlan | None, *, close: bool) -> None:
+    def refuse(self, error: HatchwayError, plan: RequestPlan, *, close: bool) -> None:
         """Answers a request with an error of ours.
 
         Args:
-            error: shown as a page or JSON.
-            plan: of the request; None if its head was not understood.
+            error: shown as a page or JSON, or as the reason for which a WebSocket is closed.
+            plan: of the request.
             close: the rest of the request was not read, so the connection cannot go on.
         """
-        close = close or plan is None or not plan.keep_alive
+        shape = plan.shape
+        close = close or not shape.keep_alive
+        if plan.is_preview and shape.websocket_accept and error.status in (502, 503, 504):
+            self.transport.write(websocket.refusal(shape.websocket_accept, error))
+            self.finish(close=True, unread=True)  # the client answers a close frame with its own
+            return
         answer = problem_pages.render(
             error,
-            as_html=plan is not None and plan.as_html,
-            head_only=plan is not None and plan.head_only,
-            preview=plan is not None and plan.preview,
+            as_html=shape.as_html,
+            head_only=shape.head_only,
+            preview=plan.is_preview,
             close=close,
+            reload=shape.safe,
+            details=isinstance(plan.destination, PortDestination),
         )
         self.transport.write(answer)
-        self.finish(close=close, unread=plan is None)
+        self.finish(close=close)
+
+    def _refuse_head(self, error: HatchwayError, head: bytes | bytearray) -> None:
+        """Refuses a request whose head was not understood, as a page if there is an Accept that asks for one."""
+        self.transport.write(problem_pages.render_for_head(error, bytes(head)))
+        self.finish(close=True, unread=True)
 
     def _own_answer(self, answer: bytes, plan: RequestPlan, *, close: bool) -> None:
         self.transport.write(answer)
-        self.finish(close=close or not plan.keep_alive)
+        self.finish(close=close or not plan.shape.keep_alive)
 
     def finish(self, *, close: bool, unread: bool = False) -> None:
         """The answer is written: goes on with the next request, or closes.
@@ -304,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
             self._reading.release_all()
             self.transport.write_eof()
         else:
-            self.deadline = _FOREVER
+            self.deadline = self.gateway.pool.now + self.gateway.limits.idle_seconds
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -347,23 +388,26 @@ class ClientConnection(asyncio.Protocol):
         if self.exchange is not None:
             self.exchange.timed_out()
         elif self._partial:
-            self.refuse(
-                HatchwayError("head_timeout", "the request's head took too long to arrive", status=408),
-                None,
-                close=True,
-            )
-        elif self._closing and self.transport.get_write_buffer_size():
-            # It lingers because it may be sending, but is still reading its answer.
-            self.deadline = self.gateway.pool.now + self.gateway.limits.linger_seconds
+            late = HatchwayError("head_timeout", "the request's head took too long to arrive", status=408)
+            self._refuse_head(late, self._partial)
+        elif self._still_reads():
+            self.deadline = self.gateway.pool.now + self.gateway.limits.idle_seconds
         else:
-            self.transport.abort()
+            self.abort()
+
+    def _still_reads(self) -> bool:
+        """Whether the client has taken some of the end of its answer since this was last asked, but not all."""
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        return self._unsent > 0 and (not before or self._unsent < before)
 
     def cut(self) -> None:
-        """The grant ended. A connection that idles stays: its next request is refused, or is under another grant;
-        closing it could lose that one."""
+        """The grant ended. An idle connection that also served others stays: closing it could lose a request of
+        theirs that is on its way. The next one under this grant is refused."""
         self.grant = None
         if self.exchange is not None or self.transport.get_write_buffer_size():
             self.abort()
+        elif not self._shared and not self._partial and not self._closing:
+            self._close(unread=False)
 
     def drain(self) -> None:
         """The gateway stops: closes if nothing is under way."""
@@ -377,6 +421,7 @@ class ClientConnection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.abandon()
+        if exchange is not None or self.transport.get_write_buffer_size():
             make_reset(self.transport)
         self.transport.abort()
 

@@ -6,17 +6,20 @@ It stands between a client's connection and an upstream's, and lives as long as 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from hatchway.errors import HatchwayError
 from hatchway.gateway.body import encode_chunk, encode_last_chunk
+from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.seam import Allow, Upstream
 from hatchway.gateway.tunnel import Tunnel
 
 if TYPE_CHECKING:
+    from hatchway.gateway.answers import Answer
     from hatchway.gateway.downstream import ClientConnection
-    from hatchway.gateway.plan import Answer, RequestPlan, Route
+    from hatchway.gateway.plan import RequestPlan, Route
     from hatchway.gateway.upstream import UpstreamConnection
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ class Exchange:
         "_chunked",
         "_client",
         "_connection",
+        "_dialling",
         "_held",
         "_over",
         "_retried",
@@ -53,6 +57,7 @@ class Exchange:
     def __init__(self, client: ClientConnection, plan: RequestPlan) -> None:
         self._client = client
         self._connection: UpstreamConnection | None = None
+        self._dialling: asyncio.Task[None] | None = None
         self._held: list[bytes] = []
         self._answering = False
         self._chunked = False
@@ -84,33 +89,40 @@ class Exchange:
         self._connection = connection
         head = self.route.request
         if self.route.forwarded:
-            head += client.forwarded
+            claims = self.plan.shape.claims
+            head += client.forwarded if claims is None else self._forwarded_by_proxy()
         connection.send(self, head)
         if self._held:
             connection.transport.writelines(self._held)
             self._held = []
         client.release_dialling()
-        if self.request_done and self._upstream.vm_id is not None:
+        if not self.request_done:
+            self.moved()
+        elif self._upstream.vm_id is not None:
             client.deadline = client.gateway.pool.now + self.limits.answer_seconds
+
+    def _forwarded_by_proxy(self) -> bytes:
+        client, shape = self._client, self.plan.shape
+        return forwarded_lines(client.peer, shape.face.scheme, shape.face.port, shape.claims) + b"\r\n"
 
     def _dial(self) -> None:
         self._client.hold_dialling()
-        self._client.gateway.spawn(self._dialled())
+        self._dialling = self._client.gateway.spawn(self._dialled())
 
     async def _dialled(self) -> None:
         pool = self._client.gateway.pool
         try:
             connection = await pool.connect(self._upstream)
         except HatchwayError as error:
+            self._dialling = None
             self.fail(error)
         except Exception as error:  # noqa: BLE001 - whatever a backend lets through must not reach a client
             _log.error("dialling an upstream failed: %s", type(error).__name__)
+            self._dialling = None
             self.fail(HatchwayError("upstream_failed", "the service could not be reached", status=502))
         else:
-            if self._over:
-                pool.give(connection)  # the client did not wait; the next one will not have to
-            else:
-                self._attach(connection)
+            self._dialling = None
+            self._attach(connection)
 
     # -- from the client
 
@@ -118,10 +130,12 @@ class Exchange:
         """Passes on a part of the request's body, in the coding of its head."""
         if self._connection is None:
             self._held += pieces
-        elif len(pieces) == 1:
+            return
+        if len(pieces) == 1:
             self._connection.transport.write(pieces[0])
         elif pieces:
             self._connection.transport.writelines(pieces)
+        self.moved()
 
     def request_end(self) -> None:
         """The client has sent all of its request."""
@@ -144,22 +158,33 @@ class Exchange:
         """The client is gone, or must not get more: the service is told by the end of its connection."""
         self._over = True
         self._held = []
+        dialling, self._dialling = self._dialling, None
+        if dialling is not None:
+            dialling.cancel()  # it may be waiting for a service that has yet to start
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.exchange = None
             connection.drop()
 
     def timed_out(self) -> None:
-        """No answer came in time."""
+        """No answer came in time, or nothing moves any more."""
         self.abandon()
-        self.fail(
-            HatchwayError(
+        if self.request_done:
+            error = HatchwayError(
                 "answer_timeout",
                 f"the service took the request but did not answer within {self.limits.answer_seconds:g} seconds",
                 "look at what the service is doing, then try again",
                 status=504,
             )
-        )
+        else:
+            error = HatchwayError("request_stalled", "the rest of the request did not come", status=408)
+        self.fail(error)
+
+    def moved(self) -> None:
+        """A part of a body was passed on. The control API may be quiet for as long as it likes."""
+        client = self._client
+        idle = self.limits.stream_idle_seconds if self._upstream.vm_id is not None else _FOREVER
+        client.deadline = client.gateway.pool.now + idle
 
     # -- from the service
 
@@ -173,16 +198,14 @@ class Exchange:
 
     def interim(self, answer: Answer) -> None:
         """A 1xx answer; HTTP/1.0 has none (RFC 9110 section 15.2)."""
-        if self.plan.minor == 1:
+        if self.plan.shape.head.minor == 1:
             self._client.transport.write(answer.head)
 
     def answer_head(self, answer: Answer, data: bytes) -> None:
-        """The head of the final answer, with as much of the body as there is already if that is all of it."""
+        """The head of the final answer, with the body if all of it is there already."""
         self._answering = True
         self._chunked = answer.chunked
-        client = self._client
-        client.deadline = _FOREVER
-        client.transport.write(data)
+        self._client.transport.write(data)
 
     def answer_body(self, pieces: list[bytes]) -> None:
         """A part of the answer's body, decoded."""
@@ -192,6 +215,7 @@ class Exchange:
             self._client.transport.write(pieces[0])
         elif pieces:
             self._client.transport.writelines(pieces)
+        self.moved()
 
     def answer_done(self, answer: Answer, trailers: list[bytes]) -> None:
         """The answer is complete."""
@@ -208,7 +232,12 @@ class Exchange:
         assert connection is not None
         client = self._client
         client.transport.write(answer.head)
-        Tunnel(client, connection, websocket=(self.plan.upgrade or b"").lower() == b"websocket", first=first)
+        Tunnel(
+            client,
+            connection,
+            websocket=(self.plan.shape.upgrade or b"").lower() == b"websocket",
+            first=first,
+        )
 
     def bad_answer(self) -> None:
         """What the service sent is not an answer; its connection is gone already."""

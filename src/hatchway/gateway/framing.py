@@ -144,15 +144,12 @@ def _why_not_fields(block: bytes) -> str:
     return "a header field is malformed"
 
 
-def parse_request_head(head: bytes, *, max_target: int, max_fields: int) -> RequestHead:
-    """A request head: everything up to and with the empty line.
+def parse_request_line(line: bytes, *, max_target: int) -> tuple[bytes, bytes, int]:
+    """Method, target and the 1 of HTTP/1.1 of a request line, given without its CRLF.
 
     Raises:
-        FramingError: 400; 414 if the target is longer than `max_target` bytes, 431 for too many fields, 505
-            for another version of HTTP.
+        FramingError: 400; 414 if the target is longer than `max_target` bytes, 505 for another version of HTTP.
     """
-    line_end = head.find(b"\r\n")
-    line = head[:line_end]
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         if _OTHER_VERSION.fullmatch(line) and b"#" not in line:
@@ -161,8 +158,18 @@ def parse_request_head(head: bytes, *, max_target: int, max_fields: int) -> Requ
     method, target, version = match.groups()
     if len(target) > max_target:
         raise FramingError(f"the request target is longer than {max_target} bytes", 414)
-    minor = 1 if version == b"1" else 0
-    fields = parse_fields(head[line_end + 2 : -2], max_fields)
+    return method, target, 1 if version == b"1" else 0
+
+
+def parse_request_fields(
+    method: bytes, target: bytes, minor: int, block: bytes, *, max_fields: int
+) -> RequestHead:
+    """A request head, of its request line's parts and the lines of its header fields, without the empty line.
+
+    Raises:
+        FramingError: 400; 431 for too many fields.
+    """
+    fields = parse_fields(block, max_fields)
     hosts = [field.value for field in fields if field.name == b"host"]
     if len(hosts) > 1 or (minor == 1 and not hosts):
         raise FramingError("a request has exactly one Host")
@@ -176,6 +183,13 @@ def parse_request_head(head: bytes, *, max_target: int, max_fields: int) -> Requ
         _connection_options(fields),
         hosts[0] if hosts else None,
     )
+
+
+def parse_request_head(head: bytes, *, max_target: int, max_fields: int) -> RequestHead:
+    """A request head: everything up to and with the empty line. Raises what its two parts raise."""
+    line_end = head.find(b"\r\n")
+    method, target, minor = parse_request_line(head[:line_end], max_target=max_target)
+    return parse_request_fields(method, target, minor, head[line_end + 2 : -2], max_fields=max_fields)
 
 
 def parse_answer_head(head: bytes, *, max_fields: int) -> AnswerHead:

@@ -38,8 +38,9 @@ class GatewayLimits:
     """How long a request is held when nothing listens yet in a VM that has just started something; 0: not at all."""
     answer_seconds: float = 300.0
     """From the end of the request to the head of the answer (504). Streams are not limited."""
-    stream_idle_seconds: float = 3600.0
-    """How long an answer, an upload or a tunnel under way may go without a byte in either direction."""
+    stream_idle_seconds: float = 86400.0
+    """How long an answer, an upload or a tunnel under way may go without a byte in either direction. As long as the
+    longest preview lives by default: a quiet stream is no broken one."""
     linger_seconds: float = 2.0
     """How long a refused client may go on sending, so that it gets to read why (RFC 9112 section 9.6)."""
     pool_idle_seconds: float = 4.0

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hatchway.gateway.downstream import ClientConnection
+from hatchway.gateway.forwarded import Network, is_trusted
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.live_grants import LiveGrants
-from hatchway.gateway.plan import PublicFace, Recent, RequestPlan, make_plan, may_remember
+from hatchway.gateway.plan_book import PlanBook
 from hatchway.gateway.pool import Pool
+from hatchway.gateway.request_shape import PublicFace
 from hatchway.gateway.seam import Backend
 from hatchway.gateway.tunnel import Tunnel
 
-_REMEMBERED_PLANS = 256
 _BACKLOG = 2048
 _LAST_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -28,13 +32,20 @@ class Gateway:
     Args:
         backend: resolves requests and dials upstreams.
         preview_domain: previews in host mode are one label below it.
-        scheme: `https` if what stands in front of the gateway speaks TLS.
+        scheme: the scheme that visitors use: `https` with `tls`, or if a proxy in front speaks it.
+        public_port: the port that visitors use; None: the one it listens on.
         limits: sizes and times.
         clock: the time in seconds since the epoch, by which grants expire.
+        trusted_proxies: who may say in `X-Forwarded-*` and `Forwarded` on whose behalf a request comes.
+        tls: speak TLS.
     """
 
     pool: Pool
     """Set by `start`."""
+    port: int
+    """The port that visitors use. Set by `start`."""
+    _plans: PlanBook
+    _plans_of_proxies: PlanBook
 
     def __init__(
         self,
@@ -42,13 +53,19 @@ class Gateway:
         *,
         preview_domain: str = "localhost",
         scheme: str = "http",
+        public_port: int | None = None,
         limits: GatewayLimits | None = None,
         clock: Callable[[], float] = time.time,
+        trusted_proxies: Sequence[Network] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.backend = backend
-        self.face = PublicFace(preview_domain, scheme)
+        self.preview_domain = preview_domain
+        self.scheme = scheme
         self.limits = limits or GatewayLimits()
-        self.plans: Recent[bytes, RequestPlan] = Recent(_REMEMBERED_PLANS)
+        self._public_port = public_port
+        self._trusted_proxies = trusted_proxies
+        self._tls = tls
         self.grants = LiveGrants(clock)
         self.connections: set[ClientConnection] = set()
         self.tunnels: set[Tunnel] = set()
@@ -73,9 +90,27 @@ class Gateway:
         """
         loop = asyncio.get_running_loop()
         self.pool = Pool(self.backend, self.limits, loop)
-        self._server = await loop.create_server(lambda: ClientConnection(self), host, port, backlog=_BACKLOG)
-        self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            secured = {
+                "ssl": self._tls,
+                "ssl_handshake_timeout": self.limits.head_seconds,
+                "ssl_shutdown_timeout": self.limits.linger_seconds,
+            }
+        self._server = await loop.create_server(
+            lambda: ClientConnection(self), host, port, backlog=_BACKLOG, start_serving=False, **secured
+        )
+        for sock in self._server.sockets:
+            _notice_dead_peers(sock)
         bound = self._server.sockets[0].getsockname()
+        self.port = bound[1] if self._public_port is None else self._public_port
+        # The default domain resolves to this machine only, so nobody is sent there who came by another name.
+        moves = self.preview_domain != "localhost"
+        face = PublicFace(self.preview_domain, self.scheme, self.port, moves_navigations=moves)
+        self._plans = PlanBook(face, self.limits)
+        self._plans_of_proxies = PlanBook(replace(face, behind_proxy=True), self.limits)
+        await self._server.start_serving()
+        self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         return bound[0], bound[1]
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
@@ -121,7 +156,8 @@ class Gateway:
             _log.error("some connections did not end with the gateway")
         await self._server.wait_closed()
         self._server = None
-        self.plans.clear()
+        self._plans.clear()
+        self._plans_of_proxies.clear()
 
     def close_grant(self, grant_id: int) -> int:
         """Cuts everything that is open under a grant, at once. Returns how many connections and tunnels that
@@ -134,18 +170,16 @@ class Gateway:
 
     # -- for the connections
 
-    def plan(self, raw: bytes) -> RequestPlan:
-        """The plan for a head that is not among those remembered. Raises what `make_plan` raises."""
-        plan = make_plan(raw, self.face, self.limits)
-        if may_remember(raw):
-            self.plans.remember(raw, plan)
-        return plan
+    def plans_for(self, peer: str) -> PlanBook:
+        """The plans for whoever connects from an address: a trusted proxy's heads mean more than others'."""
+        return self._plans_of_proxies if is_trusted(peer, self._trusted_proxies) else self._plans
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs what cannot be answered at once; the gateway's end is the end of it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def connection_ended(self) -> None:
         """A client's connection or a tunnel is gone."""
@@ -164,3 +198,13 @@ class Gateway:
         for one in late:
             one.timed_out()
         self.grants.check()
+
+
+def _notice_dead_peers(listener: socket.socket) -> None:
+    """Clients that vanished without a word are noticed within some minutes; accepted sockets inherit it
+    (tcp(7))."""
+    if listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 30)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)

@@ -46,10 +46,19 @@ class MemoryBackend:
         """Says where the control API is."""
         self._ports[CONTROL_API] = address
 
-    def add_preview(self, token: str, vm_id: str, port: int, expires_at: float = float("inf")) -> Grant:
+    def add_preview(
+        self,
+        token: str,
+        vm_id: str,
+        port: int,
+        expires_at: float = float("inf"),
+        *,
+        forward_host: bool = False,
+        app_cors: bool = False,
+    ) -> Grant:
         """Makes `token` open one port of one VM until `expires_at` (seconds since the epoch)."""
         self._last_id += 1
-        grant = Grant(self._last_id, vm_id, port, expires_at)
+        grant = Grant(self._last_id, vm_id, port, expires_at, forward_host, app_cors)
         self._grants[digest(token)] = grant
         return grant
 
@@ -74,7 +83,13 @@ class MemoryBackend:
             if grant is None:
                 return Deny(_preview_ended())
             ends = None if grant.expires_at == float("inf") else grant.expires_at
-            known = Allow(Upstream(grant.vm_id, grant.port), grant.id, ends)
+            known = Allow(
+                Upstream(grant.vm_id, grant.port),
+                grant.id,
+                ends,
+                forward_host=grant.forward_host,
+                app_cors=grant.app_cors,
+            )
             self._verdicts[token] = known
         if known.expires_at is not None and known.expires_at <= self._clock():
             return Deny(_preview_ended())

@@ -8,10 +8,11 @@ next client's.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hatchway.errors import Unavailable
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.seam import Backend, Upstream
 from hatchway.gateway.upstream import UpstreamConnection
@@ -36,8 +37,9 @@ class Pool:
         self._idle: defaultdict[Upstream, list[UpstreamConnection]] = defaultdict(list)
         self._adopting: set[asyncio.Task[UpstreamConnection]] = set()
         self._closed = False
+        self._counts: Counter[Upstream] = Counter()
         self.open: set[UpstreamConnection | Tunnel] = set()
-        """Everything that holds a socket to an upstream."""
+        """Everything that holds a socket to an upstream. Changed by `opened` and `ended` only."""
         self.now = loop.time()
         """The loop's time at the last tick: coarse, and cheap to read."""
 
@@ -71,8 +73,22 @@ class Pool:
         """A new connection.
 
         Raises:
-            HatchwayError: from the backend's `dial`.
+            HatchwayError: from the backend's `dial`; `too_many_connections`.
         """
+        if self._counts[upstream] >= self._limits.pool_connections and upstream.vm_id is not None:
+            raise Unavailable(
+                "too_many_connections",
+                f"port {upstream.port} has {self._limits.pool_connections} connections already",
+                "close some of them, or try again in a moment",
+                retry_after=1,
+            )
+        self._counts[upstream] += 1  # also while it is dialled
+        try:
+            return await self._connect(upstream)
+        finally:
+            self._discount(upstream)
+
+    async def _connect(self, upstream: Upstream) -> UpstreamConnection:
         sock = await self._backend.dial(upstream)
 
         async def adopt() -> UpstreamConnection:
@@ -90,11 +106,35 @@ class Pool:
         task = self._loop.create_task(adopt())
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._adopted_for_nobody)
+            raise
+
+    def _adopted_for_nobody(self, task: asyncio.Task[UpstreamConnection]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self.give(task.result())  # the next one will not have to wait
+
+    def opened(self, holder: UpstreamConnection | Tunnel) -> None:
+        """Called by what holds a socket to an upstream from now on."""
+        self.open.add(holder)
+        self._counts[holder.upstream] += 1
+
+    def ended(self, holder: UpstreamConnection | Tunnel) -> None:
+        """Called by what holds none any more; may be called again."""
+        if holder in self.open:
+            self.open.remove(holder)
+            self._discount(holder.upstream)
+
+    def _discount(self, upstream: Upstream) -> None:
+        self._counts[upstream] -= 1
+        if not self._counts[upstream]:
+            del self._counts[upstream]
 
     def lost(self, connection: UpstreamConnection) -> None:
         """Called by a connection that is gone."""
-        self.open.discard(connection)
+        self.ended(connection)
         self.withdraw(connection)
 
     def withdraw(self, connection: UpstreamConnection) -> None:

@@ -29,11 +29,13 @@ class TunnelEnd(asyncio.Protocol):
         self.gone = False
 
     def data_received(self, data: bytes) -> None:
-        if self.other.gone or self._tunnel.cut_at is not None:
+        tunnel = self._tunnel
+        if self.other.gone or tunnel.cut_at is not None:
             return
         if self.frames is not None:
             self.frames.feed(data)
         self.other.transport.write(data)
+        tunnel.moved()
 
     def pause_writing(self) -> None:
         if not self.other.transport.is_closing():
@@ -86,7 +88,9 @@ class Tunnel:
         self.upstream = service.upstream
         self.cut_at: float | None = None
         """When it was cut, by the loop's coarse time; nothing is relayed since."""
-        self.deadline = float("inf")
+        self.deadline = 0.0
+        """The loop's time at which `timed_out` is called."""
+        self.moved()
         full = client.full
         pending = client.hand_over()
         frames = FrameBoundary() if websocket else None
@@ -94,7 +98,7 @@ class Tunnel:
         self._service = TunnelEnd(self, service.transport, frames)
         self._client.other, self._service.other = self._service, self._client
         self._gateway.tunnels.add(self)
-        self._gateway.pool.open.add(self)
+        self._gateway.pool.opened(self)
         if self._grant is not None:
             self._grant.members.add(self)
         client.transport.set_protocol(self._client)
@@ -142,14 +146,21 @@ class Tunnel:
         self._service.transport.abort()
         self._client.transport.abort()
 
+    def moved(self) -> None:
+        """Something was relayed."""
+        self.deadline = self._gateway.pool.now + self._gateway.limits.stream_idle_seconds
+
     def timed_out(self) -> None:
-        """A client that was told to go did not."""
-        self._client.transport.abort()
+        """Nothing was relayed for too long; or a client that was told to go did not."""
+        if self.cut_at is not None:
+            self._client.transport.abort()
+        else:
+            self._end(1001, "Nothing was said for too long")
 
     def end_lost(self) -> None:
         """One side is gone; with the other, the tunnel is."""
         if self._service.gone:
-            self._gateway.pool.open.discard(self)
+            self._gateway.pool.ended(self)
         if self._service.gone and self._client.gone:
             self._leave_grant()
             self._gateway.tunnels.discard(self)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from typing import TYPE_CHECKING, cast
 
 from hatchway.gateway.body import ChunkedDecoder
@@ -10,8 +12,8 @@ from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, FramingError
 from hatchway.gateway.seam import Upstream
 
 if TYPE_CHECKING:
+    from hatchway.gateway.answers import Answer
     from hatchway.gateway.exchange import Exchange
-    from hatchway.gateway.plan import Answer
     from hatchway.gateway.pool import Pool
 
 
@@ -26,6 +28,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_partial",
         "_pool",
         "_reading",
+        "_spare",
         "exchange",
         "idle_since",
         "transport",
@@ -47,10 +50,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder: ChunkedDecoder | None = None
         self._reading = True
         self._at_eof = False
+        self._spare: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._pool.open.add(self)
+        self._pool.opened(self)
 
     # -- towards the service
 
@@ -58,6 +62,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Begins an exchange with a request head."""
         self.exchange = exchange
         self.transport.write(head)
+        if exchange.plan.body:
+            self._keep_socket()
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -94,16 +100,16 @@ class UpstreamConnection(asyncio.Protocol):
             raw = data if end == len(data) else data[:end]
             if end > exchange.limits.head_bytes:
                 raise FramingError("the answer's head is too long")
-            route = exchange.route
-            answer = route.answers.get(raw) if exchange.request_done else None
+            answers = exchange.route.answers
+            answer = answers.get(raw) if exchange.request_done else None
             if answer is None:
-                answer = route.answer(raw, close=not exchange.request_done)
+                answer = answers.render(raw, close=not exchange.request_done)
             if answer.status >= 200:
                 break
             data = data[end:]
             if answer.status == 101:
                 self.exchange = None
-                self._pool.open.discard(self)
+                self._pool.ended(self)
                 exchange.switch_protocols(answer, data)
                 return
             exchange.interim(answer)
@@ -118,6 +124,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._done(exchange, answer)
             return
         exchange.answer_head(answer, answer.head)
+        exchange.moved()
         self._answer = answer
         self._left = body
         self._decoder = ChunkedDecoder(exchange.limits.head_bytes) if body == CHUNKED else None
@@ -155,6 +162,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
         self._answer = None
         self._decoder = None
+        self._drop_spare()
         self.used = True
         unsent = exchange.plan.body and self.transport.get_write_buffer_size()
         if answer.reusable and exchange.request_done and not surplus and not unsent:
@@ -170,7 +178,40 @@ class UpstreamConnection(asyncio.Protocol):
         if self.exchange is None:
             self._pool.withdraw(self)  # at once: it is still open for a turn of the loop
 
+    # A service may answer before it has read the request, and close: 413 does. The reset that follows then fails a
+    # write of ours and ends the transport with the answer unread. It is still in the socket, so a second descriptor
+    # keeps that open.
+
+    def _keep_socket(self) -> None:
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and self._spare is None:
+            self._spare = socket.socket(fileno=os.dup(sock.fileno()))
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    def _read_what_is_left(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return
+        with spare:
+            spare.setblocking(False)
+            while self.exchange is not None:
+                try:
+                    data = spare.recv(65536)
+                except OSError:
+                    return
+                if not data:
+                    self._at_eof = True
+                    return
+                self.data_received(data)
+
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None:
+            self._read_what_is_left()
+        self._drop_spare()
         self._pool.lost(self)
         exchange, self.exchange = self.exchange, None
         if exchange is None:

@@ -1,10 +1,21 @@
-"""The little that the gateway knows of WebSocket: where a frame ends, and how to say why a socket is closed.
-Pure.
+"""The little that the gateway knows of WebSocket: where a frame ends, and how to say why a socket is closed, also
+one that was never opened. Pure.
 
-(RFC 6455 section 5.2.)
+(RFC 6455 sections 4.2 and 5.2.)
 """
 
 from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+
+from hatchway.errors import HatchwayError
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+_TRY_AGAIN_LATER, _BAD_GATEWAY = 1013, 1014  # the registry of section 11.7
+_MAX_REASON = 123
 
 
 class FrameBoundary:
@@ -63,3 +74,38 @@ def close_frame(code: int, reason: str) -> bytes:
     payload = code.to_bytes(2, "big") + reason.encode()
     assert len(payload) <= 125, "a control frame holds at most 125 bytes"
     return bytes((0x88, len(payload))) + payload
+
+
+def accept_key(upgrade: bytes | None, fields: Mapping[bytes, bytes]) -> bytes:
+    """The `Sec-WebSocket-Accept` for a client's handshake (RFC 6455 section 4.2.2); b"" if it is none.
+
+    Args:
+        upgrade: the protocols that the client asks to change to.
+        fields: the values of its header fields, by their names in lower case.
+    """
+    key = fields.get(b"sec-websocket-key", b"")
+    if not upgrade or upgrade.lower() != b"websocket" or fields.get(b"sec-websocket-version") != b"13":
+        return b""
+    try:
+        if len(base64.b64decode(key, validate=True)) != 16:
+            return b""
+    except binascii.Error:
+        return b""
+    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+
+
+def refusal(accept: bytes, error: HatchwayError) -> bytes:
+    """A handshake that is accepted only to say why the socket is closed: browsers show scripts nothing of an HTTP
+    answer.
+
+    Args:
+        accept: from `accept_key`.
+        error: its message becomes the reason.
+    """
+    code = _TRY_AGAIN_LATER if error.retry_after is not None else _BAD_GATEWAY
+    reason = error.message.encode()[:_MAX_REASON].decode(errors="ignore")
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %s\r\nHatchway-Error: %s\r\n\r\n"
+        % (accept, error.code.encode("ascii", "replace"))
+    ) + close_frame(code, reason)
