@@ -6,7 +6,7 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `services`: the operations of the system behind the API, as a Protocol; the server implements it.
 - `operation`: what the table of operations says of each: path, bodies, answers, errors.
 - `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
-- `endpoint`: runs one operation; its one error handler makes every refusal `{code, message, hint}`.
+- `endpoint`: runs one operation; its one error handler makes every refusal a `Problem`.
 - `vms`, `files`, `processes`, `execution`, `previews`, `about`: the operations, one module per noun.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused.
 - `targets`: what a path names: a VM, a process.
