@@ -61,7 +61,7 @@ def test_previews_are_made_and_revoked(server: ServerProcess, at: dict[str, str]
     assert made.returncode == 0
     if with_json:
         fields = json.loads(made.stdout)
-        assert fields.keys() == {"url", "path", "token", "port", "expires_at"}
+        assert fields.keys() == {"url", "path", "token", "port", "expires_at", "forward_host", "cors"}
         url = fields["url"]
         assert made.stderr == b""
     else:
