@@ -16,9 +16,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hatchway.errors import Conflict, InvalidRequest
 from hatchway.options import Limits, PreviewOptions, VmOptions
@@ -106,6 +105,12 @@ class Registry:
         host: str | None = None,
         port: int | None = None,
         data_dir: str | os.PathLike[str] | None = None,
+        preview_domain: str | None = None,
+        public_url: str | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
+        trusted_proxies: Iterable[str] | None = None,
+        gateway_limits: Mapping[str, float] | None = None,
     ) -> None:
         """Serve until SIGINT or SIGTERM; returns after a clean stop.
 
@@ -113,19 +118,32 @@ class Registry:
             host: the address to listen on, by default 127.0.0.1; one beyond loopback needs `HATCHWAY_TOKEN`.
             port: the TCP port, by default 6420; 0 takes a free one.
             data_dir: where the database and the VMs' files are, by default `$XDG_DATA_HOME/hatchway`.
+            preview_domain: previews are one label below it, by default below `localhost`.
+            public_url: `http(s)://host[:port]` where visitors reach the server, if a proxy stands in front of it.
+            tls_cert: a PEM file of the certificate and its chain, for a listener that speaks TLS.
+            tls_key: a PEM file of the certificate's private key.
+            trusted_proxies: addresses and networks whose word is taken for who the client behind them is.
+            gateway_limits: sizes in bytes and times in seconds, by the names that docs/deploy.md lists.
 
         Raises:
             HatchwayError: `token_required`, `invalid_setting`, and what keeps the server from starting.
             Conflict: `event_loop_running` if called from a coroutine.
         """
-        from hatchway.server.settings import Settings
+        from hatchway.server.given_settings import given_settings
 
-        given: dict[str, Any] = {
-            "host": host,
-            "port": port,
-            "data_dir": None if data_dir is None else Path(data_dir),
-        }
-        self.run(Settings(**{name: value for name, value in given.items() if value is not None}))
+        self.run(
+            given_settings(
+                host=host,
+                port=port,
+                data_dir=data_dir,
+                preview_domain=preview_domain,
+                public_url=public_url,
+                tls_cert=tls_cert,
+                tls_key=tls_key,
+                trusted_proxies=trusted_proxies,
+                gateway_limits=gateway_limits,
+            )
+        )
 
     def run(self, settings: Settings) -> None:
         """As `start`, with all settings."""

@@ -60,6 +60,14 @@ def test_limits_of_the_gateway_are_as_documented() -> None:
             assert re.search(rf"\| {value:,.0f}\b| {value:,.0f} and ", page), f"{name} is {value:,.0f}"
 
 
+def test_every_limit_of_the_gateway_has_its_row() -> None:
+    text = read("docs/deploy.md").partition("\n## Limits and time-outs\n")[2]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d,.]+) \|", text, re.MULTILINE))
+    assert {name: float(value.replace(",", "")) for name, value in rows.items()} == dataclasses.asdict(
+        GatewayLimits()
+    )
+
+
 def test_the_style_of_contributing_names_real_targets() -> None:
     makefile = read("Makefile")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))

@@ -19,7 +19,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 """Far above what a clean stop takes, far below what a server that waits for its clients would take."""
 
-_LISTENING = re.compile(rb"listening on (http://localhost:([0-9]+))\n")
+_LISTENING = re.compile(rb"listening on (https?://localhost:([0-9]+))\n")
 
 
 def clean_environment(**added: str) -> dict[str, str]:

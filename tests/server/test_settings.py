@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hatchway.errors import InvalidRequest
-from hatchway.server.settings import Settings, default_data_dir, is_loopback
+from hatchway.server.public_url import is_loopback, parse_public_url
+from hatchway.server.settings import Settings, default_data_dir
+
+PUBLIC = parse_public_url("https://preview.example.org")
+PROXY = ipaddress.ip_network("127.0.0.1")
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +66,33 @@ def test_any_other_address_needs_a_token(host: str, monkeypatch: pytest.MonkeyPa
     assert Settings(host=host).api_token == "hunter2"
 
 
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"public_url": PUBLIC},
+        {"trusted_proxies": (PROXY,)},
+        {"preview_domain": "preview.example.org"},
+    ],
+)
+def test_behind_a_proxy_loopback_needs_a_token_too(sign: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="reaches the proxy") as caught:
+        Settings(**sign)
+    assert caught.value.code == "token_required"
+    assert Settings(**sign, api_token="hunter2").api_token == "hunter2"
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        {"public_url": parse_public_url("http://localhost:8080")},
+        {"public_url": parse_public_url("http://127.0.0.1:8080")},
+        {"preview_domain": "preview.localhost"},
+    ],
+)
+def test_what_is_for_this_machine_alone_needs_none(local: dict[str, Any]) -> None:
+    assert Settings(**local).api_token is None
+
+
 def test_the_token_is_not_shown() -> None:
     assert "hunter2" not in repr(Settings(api_token="hunter2"))
     with pytest.raises(InvalidRequest) as caught:
@@ -87,6 +119,10 @@ def test_the_token_is_not_shown() -> None:
         {"api_token": ""},
         {"api_token": "ü"},
         {"allowed_hosts": "example.org"},
+        {"tls_cert": Path("cert.pem")},
+        {"tls_key": Path("key.pem")},
+        {"trusted_proxies": (ipaddress.ip_network("0.0.0.0/0"),), "api_token": "t"},
+        {"trusted_proxies": (PROXY, ipaddress.ip_network("::/0")), "api_token": "t"},
     ],
 )
 def test_values_out_of_range(wrong: dict[str, Any]) -> None:
@@ -96,7 +132,9 @@ def test_values_out_of_range(wrong: dict[str, Any]) -> None:
 
 
 def test_names_are_compared_in_lower_case() -> None:
-    settings = Settings(preview_domain="Preview.Example.ORG", allowed_hosts=frozenset({"API.example.org"}))
+    settings = Settings(
+        preview_domain="Preview.Example.ORG", allowed_hosts=frozenset({"API.example.org"}), api_token="t"
+    )
     assert settings.preview_domain == "preview.example.org"
     assert "api.example.org" in settings.allowed_hosts
 
@@ -113,3 +151,46 @@ def test_names_are_compared_in_lower_case() -> None:
 )
 def test_the_bind_address_is_a_known_host(host: str, known: set[str]) -> None:
     assert Settings(host=host, api_token="t").allowed_hosts == known
+
+
+def test_the_public_host_is_a_known_host() -> None:
+    assert Settings(public_url=PUBLIC, api_token="t").allowed_hosts == {"127.0.0.1", "preview.example.org"}
+
+
+def test_the_files_of_tls_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(tls_cert=Path("cert.pem"), tls_key=Path("key.pem"))
+    assert (settings.tls_cert, settings.tls_key) == (tmp_path / "cert.pem", tmp_path / "key.pem")
+
+
+TOKEN = "t" * 32
+TLS = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
+DOMAIN = {"preview_domain": "preview.example.org", "api_token": "t"}
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, f"http://{TOKEN}.localhost:7000/"),
+        (TLS, f"https://{TOKEN}.localhost:7000/"),
+        (DOMAIN, f"http://{TOKEN}.preview.example.org:7000/"),
+        (DOMAIN | {"public_url": PUBLIC}, f"https://{TOKEN}.preview.example.org/"),
+        (DOMAIN | TLS | {"public_url": PUBLIC}, f"https://{TOKEN}.preview.example.org/"),
+        (
+            DOMAIN | {"public_url": parse_public_url("https://api.example.org:8443")},
+            f"https://{TOKEN}.preview.example.org:8443/",
+        ),
+        ({"public_url": parse_public_url("http://localhost:8080")}, f"http://{TOKEN}.localhost:8080/"),
+        # Without a domain there is one name only.
+        (
+            {"public_url": PUBLIC, "api_token": "t"},
+            f"https://preview.example.org/request/fetch/{TOKEN}/",
+        ),
+        (
+            {"public_url": parse_public_url("http://192.0.2.1:8080"), "api_token": "t"},
+            f"http://192.0.2.1:8080/request/fetch/{TOKEN}/",
+        ),
+    ],
+)
+def test_the_address_given_to_people(given: dict[str, Any], url: str) -> None:
+    assert Settings(**given).preview_url(TOKEN, 7000) == url

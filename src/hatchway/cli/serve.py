@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hatchway.cli.registry_loader import default_registry, load_registry
-from hatchway.server.settings import Settings
+from hatchway.server.given_settings import given_settings, parse_limits
 
 
 def serve(
@@ -40,16 +40,60 @@ def serve(
     ] = None,
     allowed_host: Annotated[
         list[str] | None,
-        typer.Option("--allowed-host", metavar="NAME", help="A name by which the control API may be called."),
+        typer.Option(
+            "--allowed-host",
+            metavar="NAME",
+            help="A name by which the control API may be called; may be repeated.",
+        ),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="Where visitors reach the server, if a proxy stands in front; needs HATCHWAY_TOKEN.",
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-cert", metavar="FILE", help="Speak TLS with this certificate and chain, in PEM form."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM form."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            help="A proxy, or a network of them, that says truly who its clients are; may be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="A limit of the gateway, such as head_seconds=10; may be repeated.",
+        ),
     ] = None,
 ) -> None:
-    """Run a server until Ctrl-C or SIGTERM."""
+    """Run a server until Ctrl-C or SIGTERM. SIGHUP makes it read its certificate anew."""
     served = default_registry() if registry is None else load_registry(registry)
-    given: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "data_dir": data_dir,
-        "preview_domain": preview_domain,
-        "allowed_hosts": frozenset(allowed_host) if allowed_host else None,
-    }
-    served.run(Settings(**{name: value for name, value in given.items() if value is not None}))
+    served.run(
+        given_settings(
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            preview_domain=preview_domain,
+            allowed_hosts=allowed_host,
+            public_url=public_url,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            trusted_proxies=trusted_proxy,
+            gateway_limits=parse_limits(limit or ()),
+        )
+    )

@@ -5,5 +5,7 @@
 - `sweeper`: what runs on a timer: expired previews.
 - `services`: the control API's operations, answered by the same two.
 - `control`: the control API's own server, on a UNIX socket.
-- `settings`: where it listens, where its data is.
+- `settings`: where it listens, how it is reached, where its data is; `given_settings`: from what somebody gave.
+- `public_url`: where visitors reach it, if that is not where it listens.
+- `file_limit`: as many open connections as the system allows.
 """

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hatchway.api.app import create_app
-from hatchway.errors import Unavailable
+from hatchway.errors import HatchwayError, Unavailable
 from hatchway.gateway.listener import Gateway
+from hatchway.gateway.tls import ListenerTls
 from hatchway.options import VmOptions
-from hatchway.preview.address import host_url
 from hatchway.server.backend import ServerBackend, access_policy
 from hatchway.server.control import ControlServer
+from hatchway.server.file_limit import raise_file_limit
 from hatchway.server.services import ServerServices
 from hatchway.server.settings import Settings
 from hatchway.server.sweeper import sweep_expired
@@ -39,8 +40,10 @@ class RunningServer:
     host: str
     port: int
     url: str
-    """Where the control API and the path form of previews are, without a trailing slash."""
+    """Where the control API and the path form of previews are, seen from this machine; without a trailing slash."""
     sandbox: Sandbox
+    tls: ListenerTls | None
+    """The certificate that it listens with."""
 
 
 @asynccontextmanager
@@ -55,9 +58,12 @@ async def running(
         clock: seconds since the epoch.
 
     Raises:
-        HatchwayError: `data_dir_in_use`, `isolation_unavailable`, `address_unavailable` and others; nothing is left
-            behind by a server that did not start.
+        HatchwayError: `data_dir_in_use`, `isolation_unavailable`, `address_unavailable`, those of `ListenerTls` and
+            others; nothing is left behind by a server that did not start.
     """
+    tls = None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = ListenerTls(settings.tls_cert, settings.tls_key)
     async with AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir, clock, overlaps_any(_given_ids()))
         stack.push_async_callback(store.close)
@@ -69,10 +75,19 @@ async def running(
         control = ControlServer(settings.data_dir)
         stack.push_async_callback(control.stop)
         backend = ServerBackend(manager, store.previews, access_policy(settings), control.path)
-        gateway = Gateway(backend, preview_domain=settings.preview_domain, clock=clock)
+        gateway = Gateway(
+            backend,
+            preview_domain=settings.preview_domain,
+            scheme=settings.public_scheme,
+            public_port=settings.public_port,
+            limits=settings.gateway_limits,
+            clock=clock,
+            trusted_proxies=settings.trusted_proxies,
+            tls=None if tls is None else tls.context,
+        )
 
         def preview_url(token: str) -> str:
-            return host_url(token, settings.preview_domain, port)
+            return settings.preview_url(token, port)
 
         await control.start(create_app(ServerServices(manager, store.previews, gateway, preview_url)))
         try:
@@ -87,23 +102,40 @@ async def running(
         stack.push_async_callback(gateway.stop, STOP_SECONDS)
         sweeping = asyncio.get_running_loop().create_task(sweep_expired(store.previews, gateway))
         stack.push_async_callback(_cancel, sweeping)
-        yield RunningServer(host, port, f"http://{_shown(settings.host)}:{port}", sandbox)
+        scheme = "http" if tls is None else "https"
+        yield RunningServer(host, port, f"{scheme}://{_shown(settings.host)}:{port}", sandbox, tls)
 
 
 async def serve(kinds: Mapping[str, VmOptions], settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then stop cleanly. Says on the log where it listens.
 
+    With TLS, SIGHUP makes it read the certificate and its key anew.
+
     Raises:
         HatchwayError: what keeps the server from starting; see `running`.
     """
+    raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(kinds, settings) as server:
+        if server.tls is not None:
+            loop.add_signal_handler(signal.SIGHUP, _renew, server.tls)
         _log.info("listening on %s", server.url)
+        if settings.public_url is not None:
+            _log.info("visitors reach it at %s", settings.public_url)
         await stop.wait()
         _log.info("stopping")
+
+
+def _renew(tls: ListenerTls) -> None:
+    try:
+        tls.renew()
+    except HatchwayError as error:
+        _log.error("the certificate in use is kept: %s", error)
+    else:
+        _log.info("the certificate was read anew")
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

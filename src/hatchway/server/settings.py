@@ -1,4 +1,5 @@
-"""Where a server listens and where its data is: plain frozen values, validated when they are made."""
+"""Where a server listens, how it is reached, and where its data is: plain frozen values, validated when they are
+made."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hatchway.errors import InvalidRequest
+from hatchway.gateway.forwarded import Network
+from hatchway.gateway.limits import GatewayLimits
+from hatchway.preview.address import fetch_path, host_url
+from hatchway.server.public_url import PublicUrl, is_domain, is_local_name, is_loopback
 
 DEFAULT_PORT = 6420
+DEFAULT_PREVIEW_DOMAIN = "localhost"
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _TOKEN = re.compile(r"[!-~]+")
 
 MAX_DOMAIN = 253 - 33
@@ -42,23 +46,13 @@ def api_token_from_environment() -> str | None:
     return os.environ.get("HATCHWAY_TOKEN") or None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a bind address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One server's settings.
 
     Raises:
-        InvalidRequest: `invalid_setting` for a value out of range; `token_required` where `host` is not a
-            loopback address and there is no API token.
+        InvalidRequest: `invalid_setting` for a value out of range; `token_required` where others than this machine's
+            programs can reach the server and there is no API token.
     """
 
     host: str = "127.0.0.1"
@@ -69,13 +63,23 @@ class Settings:
     """Where the database and the VMs' files are. Made absolute."""
     cache_dir: Path = field(default_factory=default_cache_dir)
     """Where provided software is kept, shared by all servers of a user. Made absolute."""
-    preview_domain: str = "localhost"
-    """Previews are at `http://{token}.{preview_domain}:{port}/`."""
+    preview_domain: str = DEFAULT_PREVIEW_DOMAIN
+    """Previews are at `{scheme}://{token}.{preview_domain}:{port}/`."""
     api_token: str | None = field(default_factory=api_token_from_environment, repr=False)
     """The credential of the control API. None leaves it open to whoever can reach the listener."""
     allowed_hosts: frozenset[str] = frozenset()
     """Names in `Host` by which the control API may be called, beside those of loopback; without a port, IPv6
-    addresses in brackets. The bind address is always among them."""
+    addresses in brackets. The bind address and the public URL's host are always among them."""
+    public_url: PublicUrl | None = None
+    """Where visitors reach the server, if a proxy stands in front of it. None: at its own address."""
+    tls_cert: Path | None = None
+    """The PEM file of the certificate and its chain, with which the listener speaks TLS. Made absolute."""
+    tls_key: Path | None = None
+    """The PEM file of the certificate's private key. Made absolute."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose word is taken for who the client behind them is."""
+    gateway_limits: GatewayLimits = field(default_factory=GatewayLimits)
+    """How much clients and services may send, and how long they may take."""
 
     def __post_init__(self) -> None:
         host: object = self.host
@@ -86,10 +90,46 @@ class Settings:
             raise InvalidRequest(
                 "invalid_setting", f"port must be a whole number between 0 and 65535, not {port!r}"
             )
-        object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().absolute())
-        object.__setattr__(self, "cache_dir", Path(self.cache_dir).expanduser().absolute())
+        for name in ("data_dir", "cache_dir", "tls_cert", "tls_key"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, Path(path).expanduser().absolute())
+        self._check_domain()
+        self._check_tls()
+        self._check_proxies()
+        self._check_token()
+        if isinstance(self.allowed_hosts, str):
+            raise InvalidRequest("invalid_setting", "allowed_hosts must be a set of host names, not one text")
+        object.__setattr__(self, "allowed_hosts", self._known_hosts())
+
+    @property
+    def public_scheme(self) -> str:
+        """The scheme that visitors use: `http` or `https`."""
+        if self.public_url is not None:
+            return self.public_url.scheme
+        return "http" if self.tls_cert is None else "https"
+
+    @property
+    def public_port(self) -> int | None:
+        """The port that visitors use; None: the listener's own."""
+        return None if self.public_url is None else self.public_url.port
+
+    def preview_url(self, token: str, port: int) -> str:
+        """The address of a preview to give to people: one with an origin of its own, wherever there can be one.
+
+        Args:
+            token: the preview's.
+            port: the one that the listener has.
+        """
+        public = self.public_url
+        if public is not None and not public.is_local and self.preview_domain == DEFAULT_PREVIEW_DOMAIN:
+            # The visitor's browser would take the name for the visitor's own machine.
+            return f"{public}{fetch_path(token)}/"
+        return host_url(token, self.preview_domain, self.public_port or port, scheme=self.public_scheme)
+
+    def _check_domain(self) -> None:
         domain = str(self.preview_domain).lower()
-        if len(domain) > MAX_DOMAIN or _DOMAIN.fullmatch(domain) is None:
+        if len(domain) > MAX_DOMAIN or not is_domain(domain):
             raise InvalidRequest(
                 "invalid_setting",
                 f"preview_domain must be a domain name of at most {MAX_DOMAIN} characters, "
@@ -97,25 +137,63 @@ class Settings:
                 "give the name alone, such as preview.example.org, without a scheme or port",
             )
         object.__setattr__(self, "preview_domain", domain)
-        # The message leaves the token out on purpose.
+
+    def _check_tls(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            raise InvalidRequest(
+                "invalid_setting",
+                f"{given} is given without {missing}",
+                "TLS needs a certificate and its private key: give both, or neither",
+            )
+
+    def _check_proxies(self) -> None:
+        for network in self.trusted_proxies:
+            if network.prefixlen == 0:
+                raise InvalidRequest(
+                    "invalid_setting",
+                    f"trusting {network} as a proxy would let every client forge its address",
+                    "give the addresses of the proxies alone",
+                )
+        object.__setattr__(self, "trusted_proxies", tuple(self.trusted_proxies))
+
+    def _check_token(self) -> None:
+        # The messages leave the token out on purpose.
         if self.api_token is not None and _TOKEN.fullmatch(self.api_token) is None:
             raise InvalidRequest(
                 "invalid_setting",
                 "the API token must be visible ASCII characters without spaces",
                 "check HATCHWAY_TOKEN",
             )
-        if not is_loopback(self.host) and self.api_token is None:
+        if self.api_token is not None:
+            return
+        if not is_loopback(self.host):
             raise InvalidRequest(
                 "token_required",
                 f"listening on {self.host} without an API token would open the VMs to the whole network",
                 "set HATCHWAY_TOKEN to a long random text, or listen on 127.0.0.1",
             )
-        if isinstance(self.allowed_hosts, str):
-            raise InvalidRequest("invalid_setting", "allowed_hosts must be a set of host names, not one text")
-        object.__setattr__(self, "allowed_hosts", self._known_hosts())
+        sign = self._sign_of_a_proxy()
+        if sign is not None:
+            raise InvalidRequest(
+                "token_required",
+                f"{sign} without an API token would open the VMs to everybody who reaches the proxy in front",
+                "set HATCHWAY_TOKEN to a long random text",
+            )
+
+    def _sign_of_a_proxy(self) -> str | None:
+        """What says that others than this machine's programs come here, by way of a proxy: one that runs on this
+        machine looks like any program, whoever it speaks for."""
+        if self.public_url is not None and not self.public_url.is_local:
+            return "a public URL"
+        if self.trusted_proxies:
+            return "trusted proxies"
+        return None if is_local_name(self.preview_domain) else "a preview domain"
 
     def _known_hosts(self) -> frozenset[str]:
         hosts = {host.lower() for host in self.allowed_hosts}
+        if self.public_url is not None:
+            hosts.add(self.public_url.host)
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
