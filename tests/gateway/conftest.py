@@ -6,7 +6,9 @@ import asyncio
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import uvloop
@@ -87,10 +89,10 @@ class Client:
 class Rig:
     """A running gateway; upstreams and clients made here end with the test, and nothing of the gateway outlives it."""
 
-    def __init__(self, limits: GatewayLimits, clock: FakeClock) -> None:
+    def __init__(self, limits: GatewayLimits, clock: FakeClock, **options: Any) -> None:
         self.clock = clock
         self.backend = MemoryBackend(clock=clock, api_token="secret-api-token")
-        self.gateway = Gateway(self.backend, limits=limits, clock=clock)
+        self.gateway = Gateway(self.backend, limits=limits, clock=clock, **options)
         self.upstreams: list[Upstream] = []
         self.clients: list[Client] = []
 
@@ -117,18 +119,34 @@ class Rig:
         self.backend.serve_control(await upstream.start())
         return upstream
 
-    async def client(self, *, receive_buffer: int | None = None) -> Client:
+    async def client(self, *, receive_buffer: int = 0) -> Client:
+        """A client; with `receive_buffer`, in bytes, one that takes about as much without being read from."""
         sock = socket.socket()
         sock.setblocking(False)
-        if receive_buffer is not None:
+        if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
         except OSError:
             sock.close()
             raise
-        client = Client(*await asyncio.open_connection(sock=sock, limit=1 << 16))
+        client = Client(*await asyncio.open_connection(sock=sock, limit=receive_buffer or 1 << 16))
         self.clients.append(client)
+        return client
+
+    async def client_behind(self) -> Client:
+        """A client whose answer is complete, and for the most part still in the gateway: it was read up to its head."""
+        assert not self.gateway.connections
+        listener = self.gateway._server.sockets[0]  # type: ignore[union-attr]
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)  # accepted sockets inherit it
+        client = await self.client(receive_buffer=4096)
+        await until(lambda: bool(self.gateway.connections))
+        (connection,) = self.gateway.connections
+        connection.transport.set_write_buffer_limits(1 << 30)  # so that it takes the answer whole
+        client.send(self.request())
+        await client.head()
+        await until(lambda: connection.exchange is None)
+        assert connection.transport.get_write_buffer_size() > 100_000
         return client
 
     @property
@@ -166,6 +184,17 @@ class Rig:
         assert not [task for task in left if "hatchway" in repr(task.get_coro())]
 
 
+@asynccontextmanager
+async def running_rig(limits: GatewayLimits, **options: Any) -> AsyncIterator[Rig]:
+    """A rig whose gateway is made with more options."""
+    rig = Rig(limits, FakeClock(), **options)
+    await rig.start()
+    try:
+        yield rig
+    finally:
+        await rig.stop()
+
+
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop that the server runs on."""
     return {"uvloop": uvloop.new_event_loop}
@@ -179,8 +208,6 @@ def limits() -> GatewayLimits:
 
 @pytest.fixture
 async def rig(limits: GatewayLimits) -> AsyncIterator[Rig]:
-    rig = Rig(limits, FakeClock())
-    await rig.start()
-    yield rig
-    await rig.stop()
+    async with running_rig(limits) as rig:
+        yield rig
     gc.collect()

@@ -549,3 +549,30 @@ async def settled(measure: Callable[[], int]) -> int:
         now = measure()
         last, same = (now, same + 1) if now == last else (now, 0)
     return last
+
+
+class TestEarlyAnswers:
+    """A service that refuses an upload without reading it, and closes: its kernel sends a reset behind the answer."""
+
+    @pytest.mark.parametrize("size", [1, 60_000])
+    async def test_the_answer_reaches_the_client_whatever_is_still_sent(self, rig: Rig, size: int) -> None:
+        told = asyncio.Event()
+
+        async def refuses(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(b"HTTP/1.1 413 Too Much\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+            conversation.writer.transport.abort()  # with unread bytes in it
+            told.set()
+
+        upstream = await rig.upstream(refuses)
+        for _ in range(20):
+            client = await rig.client()
+            client.send(rig.request("POST / HTTP/1.1", "Content-Length: 99999999", body=b"y" * 200_000))
+            await told.wait()
+            told.clear()
+            client.send(b"y" * 1_000_000)
+            head, body = await client.answer()
+            assert head.startswith(b"HTTP/1.1 413 ")
+            assert len(body) == size
+            client.close()
+        await upstream.until(lambda: upstream.ended == 20)

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.conftest import FakeClock, Rig
+from gateway.conftest import Rig, running_rig
 from gateway.zoo import echo
 from hatchway.gateway.forwarded import Claims, forwarded_lines, is_trusted, read_claims
 from hatchway.gateway.framing import parse_fields
 from hatchway.gateway.limits import GatewayLimits
-from hatchway.gateway.listener import Gateway
 
 SENT = (
     b"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\nX-Forwarded-Proto: https\r\n"
@@ -109,12 +108,7 @@ async def test_a_service_sees_no_forged_address(rig: Rig) -> None:
 
 
 async def test_behind_a_trusted_proxy_a_service_sees_the_visitor(limits: GatewayLimits) -> None:
-    rig = Rig(limits, FakeClock())
-    rig.gateway = Gateway(
-        rig.backend, limits=limits, clock=rig.clock, trusted_proxies=[ip_network("127.0.0.0/8")]
-    )
-    await rig.start()
-    try:
+    async with running_rig(limits, trusted_proxies=[ip_network("127.0.0.0/8")]) as rig:
         await rig.upstream(echo)
         for visitor in ("6.6.6.6", "7.7.7.7"):
             seen = await _seen(
@@ -126,5 +120,3 @@ async def test_behind_a_trusted_proxy_a_service_sees_the_visitor(limits: Gateway
             assert f"X-Forwarded-For: {visitor}, 127.0.0.1\r\n".encode() in seen
             assert b"X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n" in seen
             assert b"other.example" not in seen
-    finally:
-        await rig.stop()

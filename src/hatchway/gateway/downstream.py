@@ -12,7 +12,7 @@ from hatchway.gateway.body import RequestBody
 from hatchway.gateway.decision import settle
 from hatchway.gateway.destination import PortDestination
 from hatchway.gateway.exchange import Exchange
-from hatchway.gateway.flow import Hold, Reading, make_reset
+from hatchway.gateway.flow import Hold, Reading, make_reset, untaken_bytes
 from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
@@ -41,7 +41,7 @@ class ClientConnection(asyncio.Protocol):
         "_reading",
         "_served",
         "_shared",
-        "_unsent",
+        "_untaken",
         "deadline",
         "exchange",
         "forwarded",
@@ -67,7 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self._plans: PlanBook = None  # type: ignore[assignment] # until connection_made
         self._served = False  # a request went to a service
         self._shared = False  # requests were under different grants, or some under none
-        self._unsent = 0  # bytes that the client had not taken when last looked at
+        self._untaken = 0  # bytes that the client had not taken when last looked at
         self._busy = False  # False: what arrives is the beginning of a request head
         self._partial = bytearray()  # of a request head
         self._pending = b""  # what followed the request under way
@@ -397,8 +397,10 @@ class ClientConnection(asyncio.Protocol):
 
     def _still_reads(self) -> bool:
         """Whether the client has taken some of the end of its answer since this was last asked, but not all."""
-        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
-        return self._unsent > 0 and (not before or self._unsent < before)
+        if not self.transport.get_write_buffer_size():
+            return False
+        before, self._untaken = self._untaken, untaken_bytes(self.transport)
+        return not before or self._untaken < before
 
     def cut(self) -> None:
         """The grant ended. An idle connection that also served others stays: closing it could lose a request of

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import fcntl
 import socket
 import struct
+import termios
 
 
 class Hold(enum.IntFlag):
@@ -55,3 +57,19 @@ def make_reset(transport: asyncio.Transport) -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except OSError:
             pass  # already gone
+
+
+def untaken_bytes(transport: asyncio.Transport) -> int:
+    """How many of the bytes written to a transport its peer has not taken, those that the kernel holds among them.
+
+    A kernel takes megabytes at once for a peer that reads slowly, so the transport's own buffer alone would seem not
+    to move (tcp(7), SIOCOUTQ).
+    """
+    untaken = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        try:
+            untaken += struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+        except (OSError, ValueError):
+            pass  # already gone
+    return untaken
