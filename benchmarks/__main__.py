@@ -10,17 +10,35 @@ import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
-from benchmarks import gateway_vs_nginx, mint_previews, virtual_machines
+from benchmarks import (
+    end_of_a_grant,
+    first_event,
+    idle_connections,
+    large_bodies,
+    mint_previews,
+    new_connections,
+    small_requests,
+    virtual_machines,
+    websocket_round_trip,
+)
 from benchmarks.table import Row, markdown
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
-PARTS = (
-    ("Virtual machines", "python -m benchmarks.virtual_machines", virtual_machines.run, virtual_machines),
-    ("The gateway", "python -m benchmarks.gateway_vs_nginx", gateway_vs_nginx.run, gateway_vs_nginx),
-    ("Previews", "python -m benchmarks.mint_previews", mint_previews.run, mint_previews),
+PARTS: tuple[tuple[str, ModuleType], ...] = (
+    ("Virtual machines", virtual_machines),
+    ("The gateway: small requests", small_requests),
+    ("The gateway: new connections", new_connections),
+    ("The gateway: large bodies", large_bodies),
+    ("The gateway: WebSocket round trip", websocket_round_trip),
+    ("The gateway: first event", first_event),
+    ("The gateway: idle connections", idle_connections),
+    ("The gateway: the end of a grant", end_of_a_grant),
+    ("Previews", mint_previews),
 )
+"""The parts of the page: a heading, and the module whose docstring and `run` make the part."""
 
 
 def machine() -> str:
@@ -33,6 +51,17 @@ def machine() -> str:
     )
 
 
+def command(module: ModuleType) -> str:
+    """The command that measures one part alone."""
+    return f"python -m {module.__name__}"
+
+
+def about(module: ModuleType) -> str:
+    """What a part says about itself: its module's docstring, without the command, which stands above it."""
+    usage = f"    {command(module)} [--quick]"
+    return (module.__doc__ or "").replace(usage, "").strip()
+
+
 def main() -> None:
     """Run every benchmark, one after another."""
     quick = "--quick" in sys.argv[1:]
@@ -43,11 +72,10 @@ def main() -> None:
         "and a goal that is missed is shown as missed.\n\n"
         f"Measured on: {machine()}.\n"
     )
-    for title, command, run, module in PARTS:
-        print(f"measuring: {title.lower()}", file=sys.stderr)
-        rows: list[Row] = run(quick)
-        about = (module.__doc__ or "").strip()
-        part = f"\n## {title}\n\n`{command}`\n\n{about}\n\n{markdown(rows)}"
+    for title, module in PARTS:
+        print(f"measuring: {title}", file=sys.stderr)
+        rows: list[Row] = module.run(quick)
+        part = f"\n## {title}\n\n`{command(module)}`\n\n{about(module)}\n\n{markdown(rows)}"
         print(part)
         text += part
     if not quick:

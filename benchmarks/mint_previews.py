@@ -3,6 +3,8 @@
 Mints come from 32 callers, each waiting for its own acknowledgement, which comes once the row is on disk; beside
 them one caller alone, which is what the disk allows without group commit. Look-ups are those that reach SQLite, at 1,
 10,000 and 100,000 stored previews; the ratio to the first says whether the cost is flat.
+
+    python -m benchmarks.mint_previews [--quick]
 """
 
 from __future__ import annotations

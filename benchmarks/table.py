@@ -22,6 +22,38 @@ class Row(NamedTuple):
     """Whether the goal is reached; None without one."""
 
 
+def better(
+    name: str, unit: str, ours: float, other: str, theirs: float, *, goal: float | None, less: bool = False
+) -> Row:
+    """A row whose ratio says how many times better ours is, whatever the unit.
+
+    Args:
+        name: what was measured.
+        unit: of both values.
+        ours: our value.
+        other: what it was measured beside.
+        theirs: its value.
+        goal: the least ratio aimed for; None if there is none.
+        less: less is better.
+    """
+    ratio = theirs / ours if less else ours / theirs
+    beside = f"{other}: {number(theirs)} {unit}"
+    if goal is None:
+        return Row(name, ours, unit, beside, ratio, "", None)
+    return Row(name, ours, unit, beside, ratio, f">= {goal} x {other}", ratio >= goal)
+
+
+def at_most(
+    name: str, unit: str, ours: float, other: str, theirs: float, *, goal: float | None = None
+) -> Row:
+    """A row whose ratio says how many times as much ours is, which is to be little. Parameters as for `better`."""
+    ratio = ours / theirs
+    beside = f"{other}: {number(theirs)} {unit}"
+    if goal is None:
+        return Row(name, ours, unit, beside, ratio, "", None)
+    return Row(name, ours, unit, beside, ratio, f"<= {goal} x {other}", ratio <= goal)
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a table that can be read as text, too."""
     cells = [("What", "Measured", "Beside", "Ratio", "Goal", ""), *(_cells(row) for row in rows)]

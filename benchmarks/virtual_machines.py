@@ -3,6 +3,8 @@
 Cold start is from the request for a new VM to the first output of `echo` in it, with everything that is the VM's
 own: its folder, cgroups, id maps, mounts. There is no pool of VMs; one guest init in empty namespaces waits ready, as
 always. Each sample is followed by one of the same program outside, so that both meet the same machine.
+
+    python -m benchmarks.virtual_machines [--quick]
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import gc
 import os
 import socket
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -221,4 +224,4 @@ def run(quick: bool = False) -> list[Row]:
 
 
 if __name__ == "__main__":
-    print(markdown(run()))
+    print(markdown(run("--quick" in sys.argv)), end="")
