@@ -10,7 +10,8 @@ import pytest
 
 from hatchway.vm.machine import Machine
 from hatchway.vm.output import MAX_UNREAD_BYTES, InputWriter, OutputQueue
-from hatchway.vm.records import Exit, Output
+from hatchway.vm.records import Exit, Output, StreamName
+from hatchway.vm.tail import Tail
 from vm.running import run
 
 _ONE_READ = 64 * 1024
@@ -23,12 +24,13 @@ class Command:
         self._fds: dict[str, int] = {}
         self.queue: OutputQueue | None = None
 
-    def start(self) -> OutputQueue:
+    def start(self, stderr: Tail | None = None) -> OutputQueue:
         stdout, self._fds["stdout"] = os.pipe()
-        stderr, self._fds["stderr"] = os.pipe()
+        stderr_end, self._fds["stderr"] = os.pipe()
         for fd in self._fds.values():
             os.set_blocking(fd, False)
-        self.queue = OutputQueue({"stdout": stdout, "stderr": stderr})
+        tails: dict[StreamName, Tail] = {} if stderr is None else {"stderr": stderr}
+        self.queue = OutputQueue({"stdout": stdout, "stderr": stderr_end}, tails)
         return self.queue
 
     def write(self, stream: str, data: bytes) -> int:
@@ -111,6 +113,20 @@ async def test_what_is_there_can_be_read_at_once(command: Command) -> None:
     command.end()
     queue.read_what_is_there()
     assert not queue.is_open
+
+
+async def test_the_end_of_a_stream_is_kept_though_it_is_thrown_away(command: Command) -> None:
+    tail = Tail()
+    queue = command.start(tail)
+    queue.discard()
+    for number in range(1000):
+        command.write("stderr", b"problem %d\n" % number)
+        command.write("stdout", b"no problem\n")
+    queue.read_what_is_there()
+    assert queue.take() is None
+    assert tail.lines(2) == "problem 998\nproblem 999"
+    command.end()
+    await _until(queue, lambda: not queue.is_open)
 
 
 async def test_close_closes_the_pipes(command: Command) -> None:

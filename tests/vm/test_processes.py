@@ -173,6 +173,42 @@ async def test_a_spawned_process_may_write_for_ever(machine: Machine) -> None:
 
 
 @pytest.mark.sandbox
+async def test_the_end_of_a_spawned_processes_stderr_is_there_with_its_end(machine: Machine) -> None:
+    for number in range(20):
+        pid = await machine.spawn(
+            SpawnRequest("sh", ["-c", f"seq 100000 >&2; echo out; echo problem {number} >&2"])
+        )
+        await machine.processes.wait(pid)
+        assert machine.processes.get(pid).stderr.lines(2) == f"100000\nproblem {number}"
+    assert (await run(machine, "echo x >&2; echo $$")).stderr == "x\n"
+
+
+@pytest.mark.sandbox
+async def test_the_youngest_process_may_be_anybodys(machine: Machine) -> None:
+    now = asyncio.get_running_loop().time
+    assert await machine.processes.youngest() is None
+    assert machine.processes.last_listed() is None
+    before = now()
+    first = await machine.spawn(SpawnRequest("sleep", ["1000"]))
+    began = await machine.processes.youngest()
+    assert began is not None
+    assert before - 0.02 <= began <= now()  # the kernel counts in hundredths of a second
+    await run(machine, "sleep 1000 >/dev/null 2>&1 & echo $!")  # not ours, once the shell has ended
+    later = await machine.processes.youngest()
+    assert later is not None
+    assert later >= began - 0.02
+    await machine.processes.signal(first, signal.SIGKILL)
+    await machine.processes.wait(first)
+    assert await machine.processes.youngest() is not None
+    last = machine.processes.last_listed()
+    assert last is not None
+    assert last.pid == first
+    await run(machine, "kill -9 -1")
+    while await machine.processes.youngest() is not None:
+        pass
+
+
+@pytest.mark.sandbox
 async def test_a_thousand_commands_leave_nothing(machine: Machine) -> None:
     await run(machine, "true")
     before = len(os.listdir("/proc/self/fd"))
@@ -283,6 +319,39 @@ async def test_a_pid_that_is_used_again(hostile: Hostile) -> None:
         os.close(fd)
     processes.exited(7, signal.SIGTERM)
     assert (await processes.wait(7)).signal == signal.SIGTERM
+
+
+async def _youngest(hostile: Hostile, answer: dict[str, object]) -> float | None:
+    processes, theirs = hostile
+    task = asyncio.create_task(processes.youngest())
+    request = json.loads(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
+    assert request["op"] == "youngest"
+    with open("/dev/null") as null:
+        socket.send_fds(theirs, [json.dumps({"id": request["id"]} | answer).encode()], [null.fileno()])
+    return await task
+
+
+async def test_what_a_guest_says_of_its_youngest_process_is_not_taken_at_its_word(hostile: Hostile) -> None:
+    processes, _ = hostile
+    now = asyncio.get_running_loop().time
+    before = len(os.listdir("/proc/self/fd"))
+    assert await _youngest(hostile, {"op": "done"}) is None
+    for age in (-1e300, -1, 0):
+        began = await _youngest(hostile, {"op": "done", "age": age})
+        assert began is not None
+        assert began <= now()  # nothing begins in the future
+    began = await _youngest(hostile, {"op": "done", "age": 1e300})
+    assert began is not None
+    assert began < now() - 1e299
+    assert await _youngest(hostile, {"op": "error", "errno": 24}) is None
+    assert len(os.listdir("/proc/self/fd")) == before
+    fds = await _start(hostile, 7)
+    known = await _youngest(hostile, {"op": "error", "errno": 24})
+    assert known == processes.get(7).started
+    for fd in fds:
+        os.close(fd)
+    with pytest.raises(Unavailable):
+        await _youngest(hostile, {"op": "done", "age": "NaN"})
 
 
 async def test_the_pid_of_a_running_process_is_a_wrong_answer(hostile: Hostile) -> None:

@@ -4,8 +4,9 @@
 - `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
 - `machine`: one running VM and what can be asked of it: the conversation with its guest init.
 - `files`: reading and writing files inside the VM's view.
-- `processes`: running commands and their end; `output`: the pipes of a running one.
-- `dial`: sockets to the services inside.
+- `processes`: running commands and their end; `output`: the pipes of a running one; `tail`: the end of a stream.
+- `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
+  `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
 - `records`: what is said about VMs, processes and previews across packages. Pure.
 - `background`: work that nobody waits for.

@@ -8,17 +8,17 @@ that a new connection does not wait for the guest.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections import deque
 
 from hatchway.errors import Unavailable
+from hatchway.vm.port_probe import ADDRESSES, PortProbe, is_its_own_peer
 from hatchway.vm.sandbox.channel import Channel, GuestRefusal, vm_stopped
 
 _SO_NETNS_COOKIE = 71
 _PREFETCHED = 4
-CONNECT_SECONDS = 5.0
-"""A connect over loopback is refused or accepted at once, unless the service's backlog is full."""
 
 
 class Dialer:
@@ -38,24 +38,27 @@ class Dialer:
         for fd in first:
             self._ahead.append(self._checked(fd, socket.AF_INET))
 
-    async def connect(self, port: int) -> socket.socket:
-        """A connected, non-blocking socket to `port`: 127.0.0.1 first, then ::1.
+    async def connect(self, port: int, seconds: float) -> socket.socket | None:
+        """A connected, non-blocking socket to `port`: 127.0.0.1 first, then ::1. None: nothing listens there.
+
+        Args:
+            port: the TCP port.
+            seconds: how long the service may take to accept; over loopback that is at once, unless its backlog is full.
 
         Raises:
-            Unavailable: `port_closed` (502) when nothing listens there; `port_not_answering` (504).
+            Unavailable: `port_not_answering` (504), `vm_stopped`, `vm_failed`.
         """
         if self._closed:
             raise vm_stopped()
-        try:
-            return await self._connect(await self._take(), ("127.0.0.1", port))
-        except ConnectionRefusedError:
-            pass
-        try:
-            return await self._connect(await self._fetch_one(socket.AF_INET6), ("::1", port))
-        except OSError as error:
-            if isinstance(error, TimeoutError):
-                raise _not_answering(port) from None
-            raise port_closed(port) from None
+        for family, host in ADDRESSES:
+            sock = await self._take(family)
+            if sock is not None and await self._connect(sock, (host, port), seconds):
+                return sock
+        return None
+
+    def probe(self, port: int) -> PortProbe:
+        """Asks again and again whether something listens on `port`."""
+        return PortProbe(port, self._take)
 
     def close(self) -> None:
         """Close the sockets fetched ahead. Called when the VM has ended."""
@@ -65,25 +68,39 @@ class Dialer:
         while self._ahead:
             self._ahead.pop().close()
 
-    async def _connect(self, sock: socket.socket, address: tuple[str, int]) -> socket.socket:
+    async def _connect(self, sock: socket.socket, address: tuple[str, int], seconds: float) -> bool:
+        """Whether it is connected; closed if not."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await asyncio.get_running_loop().sock_connect(sock, address)
         except TimeoutError:
             sock.close()
             raise _not_answering(address[1]) from None
+        except OSError as error:
+            sock.close()
+            # 127.0.0.1 is always there: what is not refused there has another reason, such as no free port left.
+            if sock.family == socket.AF_INET and not isinstance(error, ConnectionRefusedError):
+                raise _not_answering(address[1]) from None
+            return False
         except BaseException:
             sock.close()
             raise
+        if is_its_own_peer(sock, address[1]):
+            return False
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+        return True
 
-    async def _take(self) -> socket.socket:
+    async def _take(self, family: socket.AddressFamily) -> socket.socket | None:
+        """An unconnected socket; None if the guest has none of that family."""
+        if self._closed:
+            raise vm_stopped()
+        if family != socket.AF_INET:
+            return await self._fetch_one(family)
         if len(self._ahead) <= _PREFETCHED // 2 and (self._refill is None or self._refill.done()):
             self._refill = asyncio.get_running_loop().create_task(self._fetch_ahead())
         if self._ahead:
             return self._ahead.popleft()
-        return await self._fetch_one(socket.AF_INET)
+        return await self._fetch_one(family)
 
     async def _fetch_ahead(self) -> None:
         try:
@@ -91,14 +108,16 @@ class Dialer:
         except Unavailable:
             pass  # the VM has ended: whoever dials next is told
 
-    async def _fetch_one(self, family: socket.AddressFamily) -> socket.socket:
-        return (await self._fetch(family, 1))[0]
+    async def _fetch_one(self, family: socket.AddressFamily) -> socket.socket | None:
+        return next(iter(await self._fetch(family, 1)), None)
 
     async def _fetch(self, family: socket.AddressFamily, count: int) -> list[socket.socket]:
         version = 4 if family == socket.AF_INET else 6
         try:
             _answer, fds = await self._channel.request("sockets", family=version, count=count)
-        except GuestRefusal:
+        except GuestRefusal as refusal:
+            if refusal.number == errno.EAFNOSUPPORT:
+                return []  # a kernel without IPv6
             raise Unavailable("vm_failed", "the VM could not make a socket", "try again") from None
         sockets = []
         try:
@@ -134,16 +153,6 @@ class Dialer:
             raise _wrong_answer()
         sock.setblocking(False)
         return sock
-
-
-def port_closed(port: int) -> Unavailable:
-    """The error for a port that nothing listens on."""
-    return Unavailable(
-        "port_closed",
-        f"nothing listens on port {port} in this VM",
-        f"start a service there that listens on port {port} of localhost or 0.0.0.0, then try again",
-        status=502,
-    )
 
 
 def _not_answering(port: int) -> Unavailable:

@@ -14,6 +14,7 @@ from hatchway.vm.dial import Dialer
 from hatchway.vm.processes import Processes
 from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
+from hatchway.vm.waiting_room import WaitingRoom
 
 SHELL = "/bin/sh"
 
@@ -25,6 +26,7 @@ class Machine:
         self._channel = guest.channel
         self._dialer = Dialer(guest.channel, guest.sockets)
         self.processes = processes
+        self._waiting_room = WaitingRoom(self._dialer, processes)
         processes.attach(guest.channel)
         self._channel.ended.add_done_callback(lambda _: self._ended())
 
@@ -61,9 +63,30 @@ class Machine:
         self._channel.kill()
         await self._channel.wait_ended()
 
-    async def dial(self, port: int) -> socket.socket:
-        """A connected socket to a service inside; see `Dialer.connect`."""
-        return await self._dialer.connect(port)
+    async def dial(
+        self,
+        port: int,
+        *,
+        connect_seconds: float = 5.0,
+        wait_seconds: float = 0.0,
+        arrived: float | None = None,
+    ) -> socket.socket:
+        """A connected, non-blocking socket to a service inside.
+
+        Args:
+            port: the TCP port.
+            connect_seconds: how long a service that listens may take to accept.
+            wait_seconds: how long to wait for one that may be just starting; see `port_wait`. 0: not at all.
+            arrived: since when the connection is wanted, by the event loop's clock; None: from now on.
+
+        Raises:
+            Unavailable: `port_closed` or `process_exited` (502), `port_not_answering` (504), `vm_stopped`, `vm_failed`.
+        """
+        if arrived is None:
+            arrived = asyncio.get_running_loop().time()
+        return await self._waiting_room.dial(
+            port, connect_seconds=connect_seconds, wait_seconds=wait_seconds, arrived=arrived
+        )
 
     async def write_file(self, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
         """See `files.write_file`."""
@@ -103,4 +126,5 @@ class Machine:
 
     def _ended(self) -> None:
         self._dialer.close()
+        self._waiting_room.close()
         self.processes.close()

@@ -8,8 +8,10 @@ import os
 import struct
 import termios
 from collections import deque
+from collections.abc import Mapping
 
 from hatchway.vm.records import Output, StreamName
+from hatchway.vm.tail import Tail
 
 MAX_UNREAD_BYTES = 256 * 1024
 """How much output is held for a slow reader before the command itself has to wait."""
@@ -22,11 +24,13 @@ class OutputQueue:
 
     Args:
         pipes: the reading ends of its stdout and stderr, owned by the queue from here on.
+        tails: given all that is read of a stream, what is thrown away too.
     """
 
-    def __init__(self, pipes: dict[StreamName, int]) -> None:
+    def __init__(self, pipes: dict[StreamName, int], tails: Mapping[StreamName, Tail] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._pipes = dict(pipes)
+        self._tails = dict(tails or {})
         self._events: deque[Output] = deque()
         self._unread = 0
         self._changed = asyncio.Event()
@@ -100,6 +104,8 @@ class OutputQueue:
             data = os.read(fd, size)
         except BlockingIOError:
             return b""
+        if data and name in self._tails:
+            self._tails[name].add(data)
         if not data:
             self._end_pipe(name, fd)
         elif not self._discarding:

@@ -16,6 +16,7 @@ from hatchway.vm.output import InputWriter, OutputQueue
 from hatchway.vm.records import Exit, ProcessEvent, ProcessInfo
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
 from hatchway.vm.sandbox.guest_init import DEFAULT_PATH, HOME
+from hatchway.vm.tail import Tail
 
 KEPT_EXITED = 1000
 """How many ended processes are remembered."""
@@ -35,8 +36,16 @@ class Process:
     """One process started in a VM."""
 
     def __init__(
-        self, pid: int, command: list[str], output: OutputQueue, stdin: InputWriter | None, *, listed: bool
+        self,
+        pid: int,
+        command: list[str],
+        output: OutputQueue,
+        stdin: InputWriter | None,
+        stderr: Tail,
+        *,
+        listed: bool,
     ) -> None:
+        loop = asyncio.get_running_loop()
         self.pid = pid
         self.command = command
         self.listed = listed
@@ -44,9 +53,13 @@ class Process:
         self.left = False
         """Whether nobody reads its output any more."""
         self.started_at = time.time()
+        self.started = loop.time()
+        """The same by the event loop's clock, which nobody sets."""
         self.output = output
         self.stdin = stdin
-        self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.stderr = stderr
+        """The end of what it wrote there. Kept of listed processes only."""
+        self.exit: asyncio.Future[Exit] = loop.create_future()
 
     def info(self) -> ProcessInfo:
         """Its state now."""
@@ -139,9 +152,10 @@ class Processes:
             for fd in fds:
                 os.close(fd)
             raise Unavailable("vm_failed", "the VM gave a wrong answer")
-        output = OutputQueue({"stdout": fds[0], "stderr": fds[1]})
+        tail = Tail()
+        output = OutputQueue({"stdout": fds[0], "stderr": fds[1]}, {"stderr": tail} if listed else None)
         writer = InputWriter(fds[2], stdin) if stdin is not None else None
-        process = Process(pid, argv, output, writer, listed=listed)
+        process = Process(pid, argv, output, writer, tail, listed=listed)
         if earlier is not None:  # the guest's kernel uses pids again
             self._drop(earlier)
         self._processes[pid] = process
@@ -184,6 +198,31 @@ class Processes:
     def list(self) -> list[ProcessInfo]:
         """Those that run on by themselves, and the last ones that have ended, in the order they were started."""
         return [process.info() for process in self._processes.values() if process.listed]
+
+    def last_listed(self) -> Process | None:
+        """The one started last of those that `list` tells of."""
+        return next((process for process in reversed(self._processes.values()) if process.listed), None)
+
+    async def youngest(self) -> float | None:
+        """When the youngest of all processes in the VM began that run now, by the event loop's clock.
+
+        It need not be one of these: they start others. None: none runs but PID 1.
+
+        Raises:
+            Unavailable: `vm_stopped`.
+        """
+        assert self._channel is not None
+        try:
+            answer, fds = await self._channel.request("youngest")
+        except GuestRefusal:
+            answer, fds = None, []
+        for fd in fds:
+            os.close(fd)  # no answer to this has any
+        now = asyncio.get_running_loop().time()
+        if answer is not None:
+            return None if answer.age is None else now - max(0.0, answer.age)
+        running = [process.started for process in self._processes.values() if not process.exit.done()]
+        return max(running, default=None)
 
     async def wait(self, pid: int) -> ProcessInfo:
         """Wait for the end of a process."""

@@ -15,7 +15,7 @@ What runs in the zygote and in guests:
 
 - `zygote`: forks; enters cgroups, writes id maps, makes idmapped mounts.
 - `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
-- `guest_files`: the file requests that it serves.
+- `guest_files`: the file requests that it serves; `guest_processes`: what it tells of processes.
 - `root_fs`: the mounts of a guest, in order.
 - `seccomp`, `capabilities`, `rlimits`: what a guest may do and use.
 - `syscalls`: the kernel calls that Python's os module lacks, through ctypes.

@@ -38,6 +38,7 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str = ""
     handle: int = 0
     kind: str | None = None
+    age: float | None = None
 
 
 class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours

@@ -9,6 +9,7 @@ process it started.
 - `signal`: to a process started here, or to its whole process group.
 - `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
   namespace it was made in).
+- `youngest`: how long ago the youngest process in the VM began.
 - the file requests of `guest_files`.
 
 When the server goes, the socket closes, this process ends, and the kernel ends everything else in its pid namespace.
@@ -25,7 +26,7 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from hatchway.vm.sandbox import capabilities, guest_files, rlimits, root_fs, syscalls, wire
+from hatchway.vm.sandbox import capabilities, guest_files, guest_processes, rlimits, root_fs, syscalls, wire
 from hatchway.vm.sandbox.wire import Message
 
 FIRST_NAMESPACES = (
@@ -173,6 +174,7 @@ class GuestInit:
             "spawn": self._spawn,
             "signal": self._signal,
             "sockets": self._sockets,
+            "youngest": self._youngest,
             **self._files.operations,
         }
 
@@ -277,6 +279,9 @@ class GuestInit:
         count = min(int(request["count"]), MAX_SOCKETS_PER_REQUEST)
         reply_fds.extend(_make_socket(family).detach() for _ in range(count))
         return {}
+
+    def _youngest(self, _request: Message, _reply_fds: list[int]) -> Message:
+        return {"age": guest_processes.youngest_age()}
 
 
 def _what(error: OSError) -> str:
