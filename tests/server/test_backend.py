@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from starlette.types import Receive, Scope, Send
 from hatchway.api.access import AccessPolicy, digest_api_token
 from hatchway.errors import NotFound, Unavailable
 from hatchway.gateway.destination import ControlDestination, Destination, PortDestination, PreviewDestination
+from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstream, Verdict
 from hatchway.options import VmOptions
 from hatchway.preview.address import AddressMode
+from hatchway.preview.grant import Grant
 from hatchway.preview.token import mint
 from hatchway.server.backend import ServerBackend, access_policy
 from hatchway.server.control import ControlServer
@@ -71,6 +74,51 @@ async def test_a_preview_needs_its_token_alone(store: Store, clock: FakeClock) -
     assert await _resolve(backend, _preview(token), stranger) == expected
     clock.now = NOW + 60
     assert _code(await _resolve(backend, _preview(token), stranger)) == ("preview_not_found", 403)
+
+
+class OneGrant:
+    """Previews of which each token stands for the grant that was set last."""
+
+    def __init__(self) -> None:
+        self.grant: Grant | None = None
+
+    def resolve(self, _token: str) -> Grant | None:
+        return self.grant
+
+
+async def test_what_a_grant_says_of_its_preview_is_passed_on() -> None:
+    previews = OneGrant()
+    backend = ServerBackend(None, previews, AccessPolicy(), "/none")  # type: ignore[arg-type]
+    for forward_host in (False, True):
+        for app_cors in (False, True):
+            # The same id: what is remembered is of the grant and not of its number.
+            previews.grant = Grant(1, "vm1", 3000, NOW, forward_host=forward_host, app_cors=app_cors)
+            for _ in range(2):
+                assert backend.resolve(_preview(mint()), _facts()) == Allow(
+                    Upstream("vm1", 3000), 1, NOW, forward_host=forward_host, app_cors=app_cors
+                )
+
+
+async def test_a_verdict_is_made_once_and_asked_for_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    previews = OneGrant()
+    policy = AccessPolicy(digest_api_token(TOKEN), frozenset())
+    backend = ServerBackend(None, previews, policy, "/none")  # type: ignore[arg-type]
+    previews.grant = Grant(1, "vm1", 3000, NOW)
+    verdict = backend.resolve(_preview(mint()), _facts())
+    assert backend.resolve(_preview(mint()), _facts()) is verdict
+    with_credential = backend.resolve(_preview(mint()), _facts(authorization=b"Bearer " + TOKEN.encode()))
+    assert isinstance(with_credential, Allow)
+    assert with_credential.drop_authorization
+    assert backend.resolve(_preview(mint()), _facts()) is verdict  # which the other has not changed
+    previews.grant = None
+    assert isinstance(backend.resolve(_preview(mint()), _facts()), Deny)
+    monkeypatch.setattr("hatchway.server.backend._REMEMBERED_VERDICTS", 100)
+    for number in range(1000):
+        previews.grant = Grant(number, "vm1", 3000, NOW)
+        found = backend.resolve(_preview(mint()), _facts())
+        assert isinstance(found, Allow)
+        assert found.grant_id == number
+        assert len(backend._verdicts) <= 100
 
 
 async def test_a_preview_of_an_earlier_server_is_found(
@@ -180,24 +228,31 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("the control API")(scope, receive, send)
 
 
+Serve = Callable[..., ServerBackend]
+
+
 @pytest.fixture
-async def served(
-    store: Store, data_dir: Path, tmp_path: Path
-) -> AsyncIterator[tuple[ServerBackend, VmManager]]:
-    """A backend with VMs and a control API behind it."""
+async def served(store: Store, data_dir: Path, tmp_path: Path) -> AsyncIterator[tuple[Serve, VmManager]]:
+    """Makes backends, each with its own limits, with VMs and a control API behind them."""
     sandbox = await Sandbox.start(data_dir)
     manager = VmManager(store, sandbox, {"vm": VmOptions()}, tmp_path / "cache")
     control = ControlServer(data_dir)
     await control.start(_app)
-    yield ServerBackend(manager, store.previews, AccessPolicy(), control.path), manager
+
+    def serve(**limits: float) -> ServerBackend:
+        given = GatewayLimits(**limits)  # type: ignore[arg-type]
+        return ServerBackend(manager, store.previews, AccessPolicy(), control.path, given)
+
+    yield serve, manager
     await control.stop()
     await manager.close()
     await sandbox.close()
 
 
 @pytest.mark.sandbox
-async def test_dialling(served: tuple[ServerBackend, VmManager]) -> None:
-    backend, manager = served
+async def test_dialling(served: tuple[Serve, VmManager]) -> None:
+    serve, manager = served
+    backend = serve(wait_seconds=0)
     loop = asyncio.get_running_loop()
     with await backend.dial(CONTROL_API) as sock:
         await loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -209,17 +264,56 @@ async def test_dialling(served: tuple[ServerBackend, VmManager]) -> None:
     assert (await manager.get(vm.id)).state == "running"  # dialling boots
     machine = await manager.running(vm.id)
     program = (
-        "import socket; s = socket.create_server(('127.0.0.1', 3000)); open('/tmp/ready', 'w').close()\n"
+        "import socket; s = socket.create_server(('127.0.0.1', 3000))\n"
         "while True: s.accept()[0].send(b'from the VM')"
     )
     await machine.spawn(SpawnRequest("python3", ["-c", program]))
-    while not await machine.exists(b"/tmp/ready"):
-        pass
-    with await backend.dial(Upstream(vm.id, 3000)) as sock:
-        assert sock.getblocking() is False
-        assert await loop.sock_recv(sock, 100) == b"from the VM"
+    for patient in (serve(), backend):
+        with await patient.dial(Upstream(vm.id, 3000)) as sock:
+            assert sock.getblocking() is False
+            assert await loop.sock_recv(sock, 100) == b"from the VM"
     with pytest.raises(NotFound):
         await backend.dial(Upstream("none", 3000))
+
+
+@pytest.mark.sandbox
+async def test_waiting_counts_from_the_requests_arrival(served: tuple[Serve, VmManager]) -> None:
+    serve, manager = served
+    vm, _ = await manager.get_or_create("vm", ("a",))
+    with pytest.raises(Unavailable) as held:
+        await serve(wait_seconds=0.6).dial(Upstream(vm.id, 3000))  # which boots the VM
+    assert held.value.message.endswith("nothing began to within 0.6 s")
+    machine = await manager.running(vm.id)
+    await machine.spawn(SpawnRequest("sh", ["-c", "echo problem >&2; exit 3"]))
+    with pytest.raises(Unavailable) as ended:
+        await serve(wait_seconds=1000).dial(Upstream(vm.id, 3000))
+    assert (ended.value.code, ended.value.details and ended.value.details["stderr"]) == (
+        "process_exited",
+        "problem",
+    )
+
+
+@pytest.mark.sandbox
+async def test_how_long_a_service_may_take_to_accept(served: tuple[Serve, VmManager]) -> None:
+    serve, manager = served
+    vm, _ = await manager.get_or_create("vm", ("a",))
+    machine = await manager.running(vm.id)
+    program = (
+        "import socket, time; s = socket.create_server(('127.0.0.1', 3000), backlog=0); time.sleep(1000)"
+    )
+    await machine.spawn(SpawnRequest("python3", ["-c", program]))
+    backend = serve(connect_seconds=0.2)
+    kept: list[socket.socket] = []
+
+    async def fill() -> None:
+        while len(kept) < 10:
+            kept.append(await backend.dial(Upstream(vm.id, 3000)))
+
+    with pytest.raises(Unavailable) as caught:
+        await fill()
+    for sock in kept:
+        sock.close()
+    assert (caught.value.code, caught.value.status) == ("port_not_answering", 504)
 
 
 @pytest.mark.parametrize("path", ["/none", "/tmp"])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from hatchway.api.access import AccessPolicy, check_access, digest_api_token, is_api_credential
 from hatchway.errors import AccessDenied, HatchwayError, Unavailable
 from hatchway.gateway.destination import Destination, PortDestination, PreviewDestination
+from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstream, Verdict
 from hatchway.preview.grant import Grant
 from hatchway.server.settings import Settings
 from hatchway.store.previews import Previews
 from hatchway.vm.manager import VmManager
+
+_REMEMBERED_VERDICTS = 16_384
 
 
 def access_policy(settings: Settings) -> AccessPolicy:
@@ -23,15 +27,30 @@ def access_policy(settings: Settings) -> AccessPolicy:
 
 
 class ServerBackend:
-    """Implements `hatchway.gateway.seam.Backend`."""
+    """Implements `hatchway.gateway.seam.Backend`.
+
+    Args:
+        manager: the VMs.
+        previews: what tokens stand for.
+        policy: who may call the control API.
+        control_path: where the control API listens.
+        limits: how long to wait for services.
+    """
 
     def __init__(
-        self, manager: VmManager, previews: Previews, policy: AccessPolicy, control_path: str
+        self,
+        manager: VmManager,
+        previews: Previews,
+        policy: AccessPolicy,
+        control_path: str,
+        limits: GatewayLimits | None = None,
     ) -> None:
         self._manager = manager
         self._previews = previews
         self._policy = policy
         self._control_path = control_path
+        self._limits = limits or GatewayLimits()
+        self._verdicts: dict[int, tuple[Grant, Allow]] = {}
 
     def resolve(self, destination: Destination, facts: RequestFacts) -> Verdict | Awaitable[Verdict]:
         """See `Backend`. A preview needs its token alone; everything else the right to call the control API."""
@@ -39,7 +58,7 @@ class ServerBackend:
             found = self._previews.resolve(destination.token)
             drop = is_api_credential(self._policy, facts.authorization)
             if found is None or isinstance(found, Grant):
-                return _preview_verdict(found, drop)
+                return self._preview_verdict(found, drop)
             return self._resolve_later(found, drop)
         error = check_access(self._policy, facts)
         if error is not None:
@@ -55,14 +74,37 @@ class ServerBackend:
         """See `Backend`."""
         if upstream.vm_id is None:
             return await self._dial_control()
+        arrived = asyncio.get_running_loop().time()
         machine = await self._manager.running(upstream.vm_id)
-        return await machine.dial(upstream.port)
+        return await machine.dial(
+            upstream.port,
+            connect_seconds=self._limits.connect_seconds,
+            wait_seconds=self._limits.wait_seconds,
+            arrived=arrived,
+        )
 
     async def _resolve_later(self, found: Awaitable[Grant | None], drop_authorization: bool) -> Verdict:
         try:
-            return _preview_verdict(await found, drop_authorization)
+            return self._preview_verdict(await found, drop_authorization)
         except HatchwayError as error:
             return Deny(error)
+
+    def _preview_verdict(self, grant: Grant | None, drop_authorization: bool) -> Verdict:
+        if grant is None:
+            return Deny(
+                AccessDenied(
+                    "preview_not_found",
+                    "this preview has ended or never existed",
+                    "ask whoever shared it for a new link",
+                )
+            )
+        # What a grant allows is made once for the grant. Whether it still holds is asked every time, before this.
+        known = self._verdicts.get(grant.id)
+        if known is None or known[0] is not grant:
+            if len(self._verdicts) >= _REMEMBERED_VERDICTS:
+                self._verdicts.clear()
+            known = self._verdicts[grant.id] = (grant, _allow(grant))
+        return replace(known[1], drop_authorization=True) if drop_authorization else known[1]
 
     async def _dial_control(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -78,18 +120,11 @@ class ServerBackend:
         return sock
 
 
-def _preview_verdict(grant: Grant | None, drop_authorization: bool) -> Verdict:
-    if grant is None:
-        return Deny(
-            AccessDenied(
-                "preview_not_found",
-                "this preview has ended or never existed",
-                "ask whoever shared it for a new link",
-            )
-        )
+def _allow(grant: Grant) -> Allow:
     return Allow(
         Upstream(grant.vm_id, grant.port),
         grant_id=grant.id,
         expires_at=grant.expires_at,
-        drop_authorization=drop_authorization,
+        forward_host=grant.forward_host,
+        app_cors=grant.app_cors,
     )

@@ -74,7 +74,9 @@ async def running(
         await manager.start()
         control = ControlServer(settings.data_dir)
         stack.push_async_callback(control.stop)
-        backend = ServerBackend(manager, store.previews, access_policy(settings), control.path)
+        backend = ServerBackend(
+            manager, store.previews, access_policy(settings), control.path, settings.gateway_limits
+        )
         gateway = Gateway(
             backend,
             preview_domain=settings.preview_domain,
