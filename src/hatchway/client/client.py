@@ -53,7 +53,7 @@ class AsyncClient:
             waiting for commands takes as long as it takes.
 
     Raises:
-        InvalidRequest: `invalid_url`, `invalid_token`, `invalid_timeout`.
+        InvalidRequest: `invalid_url`, `invalid_token`, `invalid_timeout`, `invalid_certificates`.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ class Transport:
         timeout: seconds that one request may go without any progress; None: for ever.
 
     Raises:
-        InvalidRequest: `invalid_url`, `invalid_token`, `invalid_timeout`.
+        InvalidRequest: `invalid_url`, `invalid_token`, `invalid_timeout`, `invalid_certificates`.
     """
 
     def __init__(self, url: str, token: str | None, timeout: float | None) -> None:
@@ -54,7 +55,7 @@ class Transport:
         self._closed = False
         # verify=False for plain HTTP only: it spares the loading of certificates that are not used.
         self._http = httpx.AsyncHTTPTransport(
-            verify=self._base.scheme == "https",
+            verify=_trusted_certificates() if self._base.scheme == "https" else False,
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=None,
@@ -206,6 +207,18 @@ def _field_value(name: str, value: str) -> bytes:
             ) from None
 
 
+def _trusted_certificates() -> ssl.SSLContext:
+    """Those that httpx trusts: in SSL_CERT_FILE or SSL_CERT_DIR if either is set, else those that come with it."""
+    try:
+        return httpx.create_ssl_context(trust_env=True)
+    except OSError:  # ssl.SSLError among them
+        raise InvalidRequest(
+            "invalid_certificates",
+            "the certificates to trust cannot be read",
+            "check SSL_CERT_FILE, which must name a PEM file, and SSL_CERT_DIR",
+        ) from None
+
+
 def _parse_base(url: str) -> tuple[str, httpx.URL]:
     hint = 'give something like "http://localhost:6420"'
     try:
@@ -256,7 +269,28 @@ def _mapped_errors(url: str, body: _CallersBody | None) -> Iterator[None]:
         raise _error_from_httpx(error, url) from None
 
 
+def _tls_failure(error: BaseException) -> ssl.SSLError | None:
+    """What went wrong in the handshake, if that is why there is no connection."""
+    cause: BaseException | None = error if isinstance(error, httpx.ConnectError) else None
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
 def _error_from_httpx(error: httpx.TransportError, url: str) -> HatchwayError:
+    tls = _tls_failure(error)
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return ConnectionFailed(
+            "certificate_not_trusted",
+            f"the certificate of {url} cannot be trusted: {tls.verify_message}",
+            "call the server by a name in its certificate; name your own certificate authority in SSL_CERT_FILE",
+        )
+    if tls is not None:
+        return ConnectionFailed(
+            "tls_failed",
+            f"no TLS connection could be made to {url}",
+            "check that the server speaks TLS there",
+        )
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return ConnectionFailed(
             "server_unreachable", f"no Hatchway server answers at {url}", "start one with: hatchway serve"
