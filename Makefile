@@ -3,7 +3,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo serve test lint types unit user-test docs bench lock clean
+.PHONY: help demo serve test lint types unit user-test docs compatibility bench lock clean
 
 help:
 	@echo "make demo    set up, then show everything once, for real, and end with a preview URL (KEEP=1: stay up)"
@@ -11,6 +11,7 @@ help:
 	@echo "make test    set up, then lint, types and every test; as root, the VM tests again as an ordinary user"
 	@echo "make lint    ruff, mypy, and whether the generated pages of docs/ are up to date"
 	@echo "make docs    write the generated pages of docs/ anew"
+	@echo "make compatibility  set up, then try every tool of docs/compatibility.md and write it"
 	@echo "make bench   set up, then measure and write docs/performance.md"
 	@echo "make lock    choose the newest allowed version of every package anew"
 	@echo "make clean   remove what these targets made"
@@ -44,6 +45,10 @@ docs:
 	@tools/setup test
 	$(PY) tools/generate-docs
 
+compatibility:
+	@tools/setup test
+	$(PY) -m pytest tests/compatibility --write-compatibility
+
 bench:
 	@tools/setup bench
 	$(PY) -m benchmarks
@@ -54,6 +59,9 @@ lock:
 		pyproject.toml --group build -o requirements.lock
 	.venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
 		-c requirements.lock pyproject.toml --group build --group dev -o requirements-dev.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --generate-hashes \
+		--no-header --no-annotate tests/compatibility/requirements.in -o tests/compatibility/requirements.lock
+	PYTHONPATH=tests $(PY) -m compatibility.packages lock
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
