@@ -6,8 +6,8 @@ A request's way through the modules:
 - `downstream`: one client connection: one exchange at a time, pipelining, back-pressure.
 - `framing`: where a message begins and ends, strictly (RFC 9112); `body`: the same for its body. Pure.
 - `flow`: why reading is paused, and how an end is made to show.
-- `plan`: what a request head means; `request_shape`: the part of it that has nothing to do with the target; `plan_book`:
-  both, remembered for heads that repeat. Pure.
+- `plan`: what a request head means; `request_shape`: the part of it that has nothing to do with the target;
+  `plan_book`: both, remembered for heads that repeat. Pure.
 - `destination`: what a request head addresses: a preview, a VM's port, or the control API. Pure.
 - `seam`: the two calls by which the gateway knows the rest of the system, `resolve` and `dial`.
 - `decision`: a decision that does not come at once.
@@ -22,7 +22,7 @@ A request's way through the modules:
 - `live_grants`: what is open under a grant, so that the end of the grant ends it.
 - `cors`: preflight and the headers of a preview's answers. Pure.
 - `problem_pages`: every refusal, as a page or JSON by Accept; `own_answers`: what else needs no service. Pure.
-- `limits`: sizes and times. `tls`: the listener's certificate.
+- `limits`: sizes and times.
 - `tls`: the listener's certificate and key.
 
 Only `listener`, `downstream`, `exchange`, `upstream`, `pool`, `flow` and `tunnel` do I/O. `hatchway.gateway.memory`

@@ -13,7 +13,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
 _MAX_CHUNK_LINE = 4096
 
 # Fields that must not appear in a trailer section, because a receiver could merge them into the head:
-# framing, routing and authentication (RFC 9110 section 6.5.1).
+# framing, routing and authentication (RFC 9110 section 6.5.1), and what the gateway itself says there.
 _NOT_IN_TRAILERS = frozenset(
     {
         b"authorization",
@@ -23,18 +23,24 @@ _NOT_IN_TRAILERS = frozenset(
         b"content-range",
         b"content-type",
         b"cookie",
+        b"expect",
+        b"forwarded",
         b"hatchway-error",
         b"hatchway-preview-token",
         b"hatchway-token",
         b"host",
         b"keep-alive",
+        b"origin",
         b"proxy-authorization",
         b"proxy-connection",
+        b"referer",
         b"set-cookie",
         b"te",
         b"trailer",
         b"transfer-encoding",
         b"upgrade",
+        b"via",
+        b"x-real-ip",
     }
 )
 
@@ -119,7 +125,8 @@ class ChunkedDecoder:
         if self._trailer_bytes > self._max_trailers:
             raise FramingError("the trailers are too long", 431)
         for field in parse_fields(line, 1):
-            if field.name not in _NOT_IN_TRAILERS:
+            name = field.name.replace(b"_", b"-")
+            if name not in _NOT_IN_TRAILERS and not name.startswith(b"x-forwarded-"):
                 self.trailers.append(line)
 
 

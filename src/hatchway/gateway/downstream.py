@@ -7,12 +7,12 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
 from hatchway.errors import HatchwayError
-from hatchway.gateway import problem_pages, websocket
+from hatchway.gateway import own_answers, problem_pages, websocket
 from hatchway.gateway.body import RequestBody
 from hatchway.gateway.decision import settle
 from hatchway.gateway.destination import PortDestination
 from hatchway.gateway.exchange import Exchange
-from hatchway.gateway.flow import Hold, Reading, make_reset, untaken_bytes
+from hatchway.gateway.flow import Hold, Reading, has_left, make_reset, untaken_bytes
 from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
@@ -176,7 +176,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, plan: RequestPlan, rest: bytes) -> None:
         if plan.own_answer:
-            self._own_answer(plan.own_answer, plan, close=plan.body != 0)
+            self._own_answer(plan.own_answer, plan, close=plan.body != 0, unread=plan.body != 0)
             return
         verdict = self.gateway.backend.resolve(plan.destination, plan.facts)
         if verdict.__class__ is Deny and plan.body == 0:
@@ -300,9 +300,10 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write(problem_pages.render_for_head(error, bytes(head)))
         self.finish(close=True, unread=True)
 
-    def _own_answer(self, answer: bytes, plan: RequestPlan, *, close: bool) -> None:
-        self.transport.write(answer)
-        self.finish(close=close or not plan.shape.keep_alive)
+    def _own_answer(self, answer: bytes, plan: RequestPlan, *, close: bool, unread: bool = False) -> None:
+        keep_alive = plan.shape.keep_alive
+        self.transport.write(own_answers.closing(answer) if close and keep_alive else answer)
+        self.finish(close=close or not keep_alive, unread=unread)
 
     def finish(self, *, close: bool, unread: bool = False) -> None:
         """The answer is written: goes on with the next request, or closes.
@@ -393,6 +394,11 @@ class ClientConnection(asyncio.Protocol):
         elif self._still_reads():
             self.deadline = self.gateway.pool.now + self.gateway.limits.idle_seconds
         else:
+            self.abort()
+
+    def check_peer(self) -> None:
+        """Ends it if the client has left while it was not read from, which nothing else would notice."""
+        if self._reading.holds and has_left(self.transport):
             self.abort()
 
     def _still_reads(self) -> bool:

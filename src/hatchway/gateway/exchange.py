@@ -122,7 +122,12 @@ class Exchange:
             self.fail(HatchwayError("upstream_failed", "the service could not be reached", status=502))
         else:
             self._dialling = None
-            self._attach(connection)
+            if connection.is_usable:
+                self._attach(connection)
+            elif connection.spoke:
+                self.bad_answer()  # such as a banner, with which other protocols begin
+            else:
+                self.upstream_lost(silent=True, used=False)
 
     # -- from the client
 

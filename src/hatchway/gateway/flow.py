@@ -73,3 +73,23 @@ def untaken_bytes(transport: asyncio.Transport) -> int:
         except (OSError, ValueError):
             pass  # already gone
     return untaken
+
+
+_TCP_CLOSE, _TCP_CLOSE_WAIT = 7, 8  # the kernel's include/net/tcp_states.h
+
+
+def has_left(transport: asyncio.Transport, *, half: bool = True) -> bool:
+    """Whether the peer has ended its connection, as the kernel knows also while nobody reads (tcp(7), TCP_INFO).
+
+    Args:
+        transport: of a TCP connection; others never have.
+        half: whether an orderly end of the peer's own direction counts, and not only a reset.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family == socket.AF_UNIX:
+        return False
+    try:
+        state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:
+        return False
+    return state == _TCP_CLOSE or (half and state == _TCP_CLOSE_WAIT)

@@ -21,6 +21,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xf
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*\r\n)*+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_ANSWER_START = b"HTTP/1."
 
 CHUNKED = -1
 """A body length that stands for the chunked coding."""
@@ -115,6 +116,24 @@ def check_unfinished_head(head: bytes | bytearray, searched: int, *, max_head: i
         raise FramingError(f"the head is longer than {max_head} bytes", 431)
 
 
+def check_unfinished_answer(head: bytes, searched: int, *, max_head: int) -> None:
+    """Refuses the beginning of an answer that cannot become acceptable any more, however it goes on: what speaks
+    another protocol is told at once, and not when it closes.
+
+    Args:
+        head: as much of it as there is.
+        searched: how many of its bytes were looked at before.
+        max_head: the longest head, in bytes.
+
+    Raises:
+        FramingError: it is not HTTP/1.x.
+    """
+    if not head.startswith(_ANSWER_START[: len(head)]) or find_forbidden(head, max(0, searched - 1)):
+        raise FramingError("the answer is not HTTP")
+    if len(head) > max_head:
+        raise FramingError("the answer's head is too long")
+
+
 def parse_fields(block: bytes, max_fields: int) -> list[Field]:
     """The header fields of `block`: lines that each end in CRLF, without the empty line.
 
@@ -173,6 +192,9 @@ def parse_request_fields(
     hosts = [field.value for field in fields if field.name == b"host"]
     if len(hosts) > 1 or (minor == 1 and not hosts):
         raise FramingError("a request has exactly one Host")
+    if sum(field.name == b"authorization" for field in fields) > 1:
+        # One of them could be the API's credential while another is looked at.
+        raise FramingError("a request has at most one Authorization")
     body = _body_length(fields, minor)
     return RequestHead(
         method,

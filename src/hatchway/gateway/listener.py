@@ -193,10 +193,12 @@ class Gateway:
         now = loop.time()
         self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         self.pool.tick(now)
-        late: list[ClientConnection | Tunnel] = [one for one in self.connections if one.deadline < now]
-        late += [tunnel for tunnel in self.tunnels if tunnel.deadline < now]
-        for one in late:
-            one.timed_out()
+        watched: list[ClientConnection | Tunnel] = [*self.connections, *self.tunnels]
+        for one in watched:
+            if one.deadline < now:
+                one.timed_out()
+            else:
+                one.check_peer()
         self.grants.check()
 
 

@@ -123,14 +123,14 @@ class Route:
 
     def __init__(self, plan: RequestPlan, allow: Allow) -> None:
         way = plan.shape.way(plan.destination, allow)
-        target = plan.destination.target
+        line = b"%s %s HTTP/1.1\r\n" % (plan.shape.head.method, plan.destination.target)
         if way.view is not None and way.view.token:
-            target = hide_token(target, way.view.token)
+            line = hide_token(line, way.view.token)
         self.allow = allow
         self.answers = way.answers
         self.forwarded = way.forwarded
         """The client's `forwarded_lines` and an empty line are still to be appended to `request`."""
-        self.request = b"%s %s HTTP/1.1\r\n%s" % (plan.shape.head.method, target, way.fields)
+        self.request = line + way.fields
 
     def fits(self, allow: Allow) -> bool:
         """Whether another permission lets the request through in the same way."""

@@ -63,7 +63,7 @@ class Pool:
     def give(self, connection: UpstreamConnection) -> None:
         """Takes a connection back for others."""
         idle = self._idle[connection.upstream]
-        if self._closed or len(idle) >= self._limits.pool_idle_connections:
+        if self._closed or len(idle) >= self._limits.pool_idle_connections or not connection.is_usable:
             connection.close()
             return
         connection.idle_since = self.now

@@ -31,7 +31,7 @@ def fields_for_service(
     head: RequestHead, view: ServiceView, *, upgrade: bytes | None, drop_authorization: bool
 ) -> bytes:
     """The fields of a request to a service, without the `forwarded_lines` and the empty line that follow them."""
-    dropped = HOP_BY_HOP | _NOT_FOR_SERVICES
+    dropped = HOP_BY_HOP
     if drop_authorization:
         dropped |= {b"authorization"}
     if head.minor == 0:
@@ -39,7 +39,9 @@ def fields_for_service(
     lines = []
     for each in passed_on(head.fields, head.connection, dropped):
         line: bytes = each.line
-        if each.name.startswith(b"x-forwarded-"):
+        # CGI and WSGI take `_` for `-`, so that X_Forwarded_For would stand beside ours (RFC 3875 section 4.1.18).
+        plain = each.name.replace(b"_", b"-") if b"_" in each.name else each.name
+        if plain.startswith(b"x-forwarded-") or plain in _NOT_FOR_SERVICES:
             continue
         if each.name == b"origin":
             line = b"Origin: %s\r\n" % _local_origin(each.value, view)
@@ -47,13 +49,12 @@ def fields_for_service(
             referer = _local_referer(each.value, view)
             line = b"Referer: %s\r\n" % referer if referer else b""
         lines.append(line)
-    block = b"".join(lines)
+    block = b"".join((*lines, _framing(head), _upgrade(upgrade)))
     if view.token:
         block = hide_token(block, view.token)
     if view.forward_host and view.authority:
         block += b"X-Forwarded-Host: %s\r\n" % view.authority
-    host = b"Host: localhost:%d\r\n" % view.port
-    return b"".join((host, block, _framing(head), _upgrade(upgrade)))
+    return b"Host: localhost:%d\r\n%s" % (view.port, block)
 
 
 def _framing(head: RequestHead) -> bytes:

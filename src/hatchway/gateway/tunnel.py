@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from hatchway.gateway.flow import make_reset
+from hatchway.gateway.flow import has_left, make_reset
 from hatchway.gateway.websocket import FrameBoundary, close_frame
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TunnelEnd(asyncio.Protocol):
     """One side of a tunnel: what arrives here is written to the other side."""
 
-    __slots__ = ("_tunnel", "at_eof", "frames", "gone", "other", "transport")
+    __slots__ = ("_paused", "_tunnel", "at_eof", "frames", "gone", "other", "transport")
 
     other: TunnelEnd
 
@@ -27,6 +27,7 @@ class TunnelEnd(asyncio.Protocol):
         """Follows what arrives here, if it is WebSocket from the service."""
         self.at_eof = False
         self.gone = False
+        self._paused = False
 
     def data_received(self, data: bytes) -> None:
         tunnel = self._tunnel
@@ -38,12 +39,28 @@ class TunnelEnd(asyncio.Protocol):
         tunnel.moved()
 
     def pause_writing(self) -> None:
-        if not self.other.transport.is_closing():
-            self.other.transport.pause_reading()
+        self.other.pause_reading()
 
     def resume_writing(self) -> None:
-        if not self.other.transport.is_closing():
-            self.other.transport.resume_reading()
+        self.other.resume_reading()
+
+    def pause_reading(self) -> None:
+        """The other side is slow."""
+        if not self.transport.is_closing():
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """The other side caught up."""
+        if not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    def check_peer(self) -> None:
+        """Ends it if the peer has broken off while it was not read from, which nothing else would notice. What a peer
+        sent before an orderly end is still to be relayed."""
+        if self._paused and has_left(self.transport, half=False):
+            self.transport.abort()
 
     def eof_received(self) -> bool:
         self.at_eof = True
@@ -54,7 +71,9 @@ class TunnelEnd(asyncio.Protocol):
             return False
         if self.other.transport.can_write_eof():
             self.other.transport.write_eof()
-        return True
+        else:
+            self.other.transport.close()  # TLS has no half-close here: the end of one direction is that of both
+        return self.transport.can_write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
@@ -105,7 +124,7 @@ class Tunnel:
         service.transport.set_protocol(self._service)
         service.resume_reading()
         if full:
-            service.transport.pause_reading()  # resumed when the client's end drains
+            self._service.pause_reading()  # resumed when the client's end drains
         if first:
             self._service.data_received(first)
         if pending:
@@ -129,12 +148,15 @@ class Tunnel:
         transport = self._client.transport
         frames = self._service.frames
         sayable = frames is not None and frames.at_boundary and not transport.get_write_buffer_size()
-        if sayable and not transport.is_closing() and transport.can_write_eof():
-            # Only our side is closed: a reset, for bytes that the client is just sending, could overtake the
-            # frame.
+        if sayable and not transport.is_closing():
             transport.write(close_frame(code, reason))
-            transport.write_eof()
-            transport.resume_reading()
+            if transport.can_write_eof():
+                # Only our side is closed: a reset, for bytes that the client is just sending, could overtake the
+                # frame.
+                transport.write_eof()
+                transport.resume_reading()
+            else:
+                transport.close()  # TLS: its close_notify follows the frame, and the client's own is waited for
             self.deadline = self.cut_at + self._gateway.limits.linger_seconds
         else:
             make_reset(transport)
@@ -149,6 +171,11 @@ class Tunnel:
     def moved(self) -> None:
         """Something was relayed."""
         self.deadline = self._gateway.pool.now + self._gateway.limits.stream_idle_seconds
+
+    def check_peer(self) -> None:
+        """See `TunnelEnd.check_peer`."""
+        self._client.check_peer()
+        self._service.check_peer()
 
     def timed_out(self) -> None:
         """Nothing was relayed for too long; or a client that was told to go did not."""

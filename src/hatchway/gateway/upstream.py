@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from hatchway.gateway.body import ChunkedDecoder
-from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, FramingError
+from hatchway.gateway.framing import CHUNKED, UNTIL_CLOSE, FramingError, check_unfinished_answer
 from hatchway.gateway.seam import Upstream
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_answer",
         "_at_eof",
         "_decoder",
+        "_heard",
         "_left",
         "_partial",
         "_pool",
@@ -31,6 +32,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_spare",
         "exchange",
         "idle_since",
+        "spoke",
         "transport",
         "upstream",
         "used",
@@ -44,6 +46,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.used = False
         """It has served an exchange, so the service may close it at any time."""
+        self.spoke = False
+        """The service said something that nobody asked for."""
+        self._heard = False  # an interim answer to the request under way
         self._partial = b""
         self._answer: Answer | None = None
         self._left = 0
@@ -55,6 +60,11 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._pool.opened(self)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be sent: the service has neither left nor said anything before it was asked."""
+        return not (self.spoke or self._at_eof or self.transport.is_closing())
 
     # -- towards the service
 
@@ -78,6 +88,7 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         if exchange is None:
+            self.spoke = True
             self.drop()  # an answer to nobody
             return
         try:
@@ -93,8 +104,7 @@ class UpstreamConnection(asyncio.Protocol):
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
-                if len(data) > exchange.limits.head_bytes:
-                    raise FramingError("the answer's head is too long")
+                check_unfinished_answer(data, len(self._partial), max_head=exchange.limits.head_bytes)
                 self._partial = data
                 return
             raw = data if end == len(data) else data[:end]
@@ -113,8 +123,9 @@ class UpstreamConnection(asyncio.Protocol):
                 exchange.switch_protocols(answer, data)
                 return
             exchange.interim(answer)
+            self._heard = True
+            self._partial = b""
             if not data:
-                self._partial = b""
                 return
         self._partial = b""
         body = answer.body
@@ -163,6 +174,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer = None
         self._decoder = None
         self._drop_spare()
+        self._heard = False
         self.used = True
         unsent = exchange.plan.body and self.transport.get_write_buffer_size()
         if answer.reusable and exchange.request_done and not surplus and not unsent:
@@ -220,7 +232,8 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is not None and answer.body == UNTIL_CLOSE and self._at_eof and error is None:
             exchange.answer_done(answer, [])
         else:
-            exchange.upstream_lost(silent=not self._partial and answer is None, used=self.used)
+            silent = not self._partial and not self._heard and answer is None
+            exchange.upstream_lost(silent=silent, used=self.used)
 
     # -- for the exchange and the pool
 
