@@ -31,7 +31,7 @@ GOAL = 1.0
 
 def run(quick: bool = False) -> list[Row]:
     """All rows. Quick: fewer rounds, for a first look."""
-    rounds = 3 if quick else 11
+    rounds = 2 if quick else 11
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         (folder / "www").mkdir()
