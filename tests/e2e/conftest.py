@@ -17,6 +17,10 @@ MakeAgent = Callable[[], Agent]
 ENVIRONMENT_CANARY = "h0st-environment-canary"
 """In the environment of the shared server, and nowhere that a guest can see."""
 
+HARDLY_WAITS = ("--limit", "wait_seconds=0.2")
+"""For servers whose tests ask for ports that nothing listens on, so that each does not take the default of ten seconds.
+Waiting itself is tested in test_waiting.py."""
+
 _numbers = itertools.count(1)
 
 
@@ -31,14 +35,14 @@ def _no_settings_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The server that most tests share; each uses VMs of its own."""
     folder = tmp_path_factory.mktemp("shared-server")
-    with ServerProcess(folder, environment={"E2E_CANARY": ENVIRONMENT_CANARY}) as running:
+    with ServerProcess(folder, *HARDLY_WAITS, environment={"E2E_CANARY": ENVIRONMENT_CANARY}) as running:
         yield running
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server of this test's own, which it may end."""
-    with ServerProcess(tmp_path) as running:
+    with ServerProcess(tmp_path, *HARDLY_WAITS) as running:
         yield running
 
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from e2e.addresses import MODES, address
-from e2e.conftest import MakeAgent
+from e2e.conftest import HARDLY_WAITS, MakeAgent
 from e2e.guest import refusal_of, start_service, wait_for_port
 from e2e.server_process import ServerProcess
 from e2e.waiting import BOUND_SECONDS, eventually
@@ -240,7 +240,7 @@ async def test_tokens_survive_the_server(
             assert own_server.terminate() == 0
         else:
             own_server.kill()
-    with ServerProcess(tmp_path) as again:
+    with ServerProcess(tmp_path, *HARDLY_WAITS) as again:
         assert (await get(http, again, revoked)).status_code == 403
         # The VM wakes for the request; its service has to be started again.
         closed = await get(http, again, kept)
