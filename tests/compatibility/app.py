@@ -19,6 +19,9 @@ from hatchway import Agent, AsyncClient, HatchwayError, Preview
 PYTHON = str(vm_python())
 NODE_MODULES = f"{IN_VM}/node/node_modules"
 FOLDER = "/home/user/app"
+NUMBERS = b"".join(b"%09d\n" % number for number in range(1000))
+"""A file for apps that serve files, written by `WRITE_NUMBERS`."""
+WRITE_NUMBERS = ("sh", "-c", "seq -f %09.0f 0 999 >numbers.txt")
 _LOG = "/home/user/app.log"
 _SOURCES = Path(__file__).parent / "apps"
 _START_SECONDS = 60.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from compatibility.app import NODE_MODULES, App, Running
+from compatibility.app import NODE_MODULES, NUMBERS, WRITE_NUMBERS, App, Running
 
 pytestmark = pytest.mark.sandbox
 
@@ -11,12 +11,11 @@ APP = App(
     tool="Express",
     folder="express",
     port=3000,
+    prepare=(WRITE_NUMBERS, ("mkdir", "public"), ("mv", "numbers.txt", "public")),
     command=("node", "server.js"),
     version=("node", "-p", f"require('{NODE_MODULES}/express/package.json').version"),
     locked_as="npm:express",
 )
-
-NUMBERS = b"".join(b"%09d\n" % number for number in range(1000))
 
 
 async def test_forms_redirects_cookies_errors(running: Running, http: httpx.AsyncClient) -> None:

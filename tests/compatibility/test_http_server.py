@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from compatibility.app import PYTHON, App, run
+from compatibility.app import PYTHON, WRITE_NUMBERS, App, run
 from hatchway import Agent
 
 pytestmark = pytest.mark.sandbox
@@ -14,6 +14,7 @@ APP = App(
     tool="Python `http.server`",
     folder="http_server",
     port=8000,
+    prepare=(WRITE_NUMBERS,),
     command=(PYTHON, "-m", "http.server"),
     version=(PYTHON, "--version"),
     locked_as=None,

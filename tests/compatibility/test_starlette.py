@@ -6,7 +6,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from compatibility.app import PYTHON, App, Running
+from compatibility.app import NUMBERS, PYTHON, WRITE_NUMBERS, App, Running
 
 pytestmark = pytest.mark.sandbox
 
@@ -14,12 +14,11 @@ APP = App(
     tool="Starlette",
     folder="starlette",
     port=8000,
+    prepare=(WRITE_NUMBERS,),
     command=(PYTHON, "-m", "uvicorn", "main:app"),
     version=(PYTHON, "-c", "import starlette; print(starlette.__version__)"),
     locked_as="starlette",
 )
-
-NUMBERS = b"".join(b"%09d\n" % number for number in range(1000))
 
 
 async def test_stream_for_any_accept(http: httpx.AsyncClient) -> None:
