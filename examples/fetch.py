@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from hatchway import Unavailable, create_client
+from hatchway import create_client
 
 
 async def main() -> None:
@@ -17,16 +17,8 @@ async def main() -> None:
         )
         await agent.spawn("node", ["/home/user/server.js"])
 
-        # Fetch from the VM service, as soon as it listens
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    response = await agent.vm_fetch(3000, "/")
-                    break
-                except Unavailable as error:
-                    if error.code != "port_closed":
-                        raise
-                    await asyncio.sleep(0.05)
+        # Fetch from the VM service; the request waits until it listens
+        response = await agent.vm_fetch(3000, "/")
         print("Status:", response.status)
         print("Body:", response.text)
 
