@@ -25,9 +25,11 @@ _ARGUMENTS = [
 
 
 @asynccontextmanager
-async def launch() -> AsyncIterator[Browser]:
-    """A browser of its own, closed at the end."""
+async def launch(*arguments: str) -> AsyncIterator[Browser]:
+    """A browser of its own, with more arguments if need be; closed at the end."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, headless=True)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*_ARGUMENTS, *arguments], headless=True
+        )
         yield browser
         await browser.close()

@@ -45,8 +45,8 @@ class CertificateFiles:
 class _Dialled(httpx.AsyncHTTPTransport):
     """Sends every request to one port of this machine, under the name in its URL."""
 
-    def __init__(self, port: int, verify: ssl.SSLContext) -> None:
-        super().__init__(verify=verify, trust_env=False)
+    def __init__(self, port: int, verify: ssl.SSLContext, source: str) -> None:
+        super().__init__(verify=verify, trust_env=False, local_address=source)
         self._port = port
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,13 +59,19 @@ class Visitor:
     """Opens https and wss URLs: each name leads to `port` of this machine, and must be in the certificate found there.
 
     Follows no redirects. A context manager.
+
+    Args:
+        ca: whose certificates are trusted.
+        port: where every name leads to.
+        source: the address of this machine that the visitor comes from.
     """
 
-    def __init__(self, ca: trustme.CA, port: int) -> None:
+    def __init__(self, ca: trustme.CA, port: int, source: str = ADDRESS) -> None:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         ca.configure_trust(self.tls)
         self._port = port
-        self.http = httpx.AsyncClient(transport=_Dialled(port, self.tls), trust_env=False, timeout=30)
+        self._source = source
+        self.http = httpx.AsyncClient(transport=_Dialled(port, self.tls, source), trust_env=False, timeout=30)
 
     async def socket(self, url: str, **options: Any) -> ClientConnection:
         """A WebSocket, open, to an https URL."""
@@ -73,6 +79,7 @@ class Visitor:
             url.replace("https:", "wss:", 1),
             host=ADDRESS,
             port=self._port,
+            local_addr=(self._source, 0),
             ssl=self.tls,
             proxy=None,
             open_timeout=30,
