@@ -62,7 +62,7 @@ async def test_the_gateway_form_of_the_path_leads_there_too(
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_revocation_holds_from_the_next_request_on_an_open_connection(
+async def test_revocation_closes_connections_that_idle_and_holds_for_new_ones(
     agent: Agent, server: ServerProcess, mode: str
 ) -> None:
     await start_service(agent, 3000)
@@ -83,6 +83,10 @@ async def test_revocation_holds_from_the_next_request_on_an_open_connection(
 
     assert [await exchange(), await exchange()] == [b"200", b"200"]
     assert await agent.expire_signed_preview_url(preview.token) is True
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     assert await exchange() == b"403"
     writer.close()
     await writer.wait_closed()

@@ -95,7 +95,7 @@ class TestGrants:
             await client.until(b"hello\r\n")
             clients.append(client)
         rig.backend.revoke(TOKEN)
-        assert rig.gateway.close_grant(rig.grant.id) == 2
+        assert await rig.gateway.close_grant(rig.grant.id) == 2
         assert not await clients[0].ended()
         assert not await clients[1].ended()
         await mine.until(lambda: mine.ended == 2)
@@ -104,6 +104,39 @@ class TestGrants:
         head, _ = await rig.ask(rig.request())
         assert head.startswith(b"HTTP/1.1 403 ")
         assert b"\r\nHatchway-Error: preview_not_found\r\n" in head
+
+    async def test_many_are_closed_when_it_returns_and_others_have_their_turn(self, rig: Rig) -> None:
+        await rig.upstream(endless)
+        clients = [await rig.client() for _ in range(120)]
+        for client in clients:
+            client.send(rig.request())
+            await client.until(b"hello\r\n")
+        rig.backend.revoke(TOKEN)
+        seen: list[int] = []
+
+        async def others() -> None:
+            while rig.gateway.connections:
+                seen.append(len(rig.gateway.connections))
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(others())
+        await asyncio.sleep(0)
+        assert await rig.gateway.close_grant(rig.grant.id) == 120
+        assert not rig.gateway.connections
+        await other
+        assert any(0 < count < 120 for count in seen)
+        assert not any([await client.ended() for client in clients])
+
+    async def test_a_caller_that_is_cancelled_leaves_nothing_open(self, rig: Rig) -> None:
+        await rig.upstream(endless)
+        for _ in range(120):
+            client = await rig.client()
+            client.send(rig.request())
+            await client.until(b"hello\r\n")
+        closing = asyncio.create_task(rig.gateway.close_grant(rig.grant.id))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await until(lambda: not rig.gateway.connections)
 
     async def test_revoking_cuts_uploads_and_closes_idle_connections(self, rig: Rig) -> None:
         await rig.upstream(echo)
@@ -120,7 +153,7 @@ class TestGrants:
             )
         )
         rig.backend.revoke(TOKEN)
-        assert rig.gateway.close_grant(rig.grant.id) == 2
+        assert await rig.gateway.close_grant(rig.grant.id) == 2
         assert not await uploading.ended()
         assert await idle.rest() == b""
 
@@ -136,7 +169,7 @@ class TestGrants:
             client.send(request)
             assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
         rig.backend.revoke(TOKEN)
-        assert rig.gateway.close_grant(mine.id) == 1
+        assert await rig.gateway.close_grant(mine.id) == 1
         client.send(rig.request())
         assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")
         client.send(other)
@@ -146,7 +179,7 @@ class TestGrants:
         await rig.upstream(answers(ok(b"x" * 500_000)))
         client = await rig.client_behind()
         rig.backend.revoke(TOKEN)
-        assert rig.gateway.close_grant(rig.grant.id) == 1
+        assert await rig.gateway.close_grant(rig.grant.id) == 1
         assert not await client.ended()
 
     async def test_a_connection_belongs_to_the_grant_of_its_last_request(self, rig: Rig) -> None:
@@ -157,8 +190,8 @@ class TestGrants:
         for token in (TOKEN, OTHER_TOKEN):
             client.send(f"GET /fetch/{token}/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await client.answer()
-        assert rig.gateway.close_grant(first.id) == 0
-        assert rig.gateway.close_grant(rig.grant.id) == 1
+        assert await rig.gateway.close_grant(first.id) == 0
+        assert await rig.gateway.close_grant(rig.grant.id) == 1
 
     async def test_expiry_cuts_by_the_clock(self, rig: Rig) -> None:
         upstream = await rig.upstream(endless)
@@ -238,7 +271,7 @@ class TestSlowDecisions:
         client.send(rig.request())
         await asked.wait()
         rig.backend.revoke(TOKEN)
-        rig.gateway.close_grant(rig.grant.id)
+        await rig.gateway.close_grant(rig.grant.id)
         rig.backend.resolve = resolve  # type: ignore[method-assign]
         go_on.set()
         assert (await client.answer())[0].startswith(b"HTTP/1.1 403 ")

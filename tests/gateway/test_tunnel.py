@@ -134,7 +134,7 @@ class TestRaw:
         await client.head()
         client.send(b"x")
         await client.exactly(1)
-        rig.gateway.close_grant(rig.grant.id)
+        await rig.gateway.close_grant(rig.grant.id)
         assert not await client.ended()
         await upstream.until(lambda: upstream.ended == 1)
 
@@ -149,7 +149,7 @@ class TestRaw:
         client.send(rig.request("GET / HTTP/1.1", "Connection: upgrade", "Upgrade: websocket"))
         await client.head()
         assert await client.exactly(5) == b"\x82\x05hel"
-        rig.gateway.close_grant(rig.grant.id)
+        await rig.gateway.close_grant(rig.grant.id)
         assert not await client.ended()
 
     async def test_a_refused_upgrade_is_an_ordinary_answer(self, rig: Rig) -> None:
@@ -245,7 +245,7 @@ class TestWebSocket:
         async with self.connect(rig) as socket:
             await socket.send("hello")
             await socket.recv()
-            assert rig.gateway.close_grant(rig.grant.id) == 1
+            assert await rig.gateway.close_grant(rig.grant.id) == 1
             with pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
             assert closed.value.rcvd is not None

@@ -123,8 +123,6 @@ class ClientConnection(asyncio.Protocol):
         """The plan for a head that is not remembered; None if it was refused."""
         # RFC 9112 section 2.2: one empty line before a request is ignored.
         head = raw[2:] if raw.startswith(b"\r\n") else raw
-        if not self._may_become_a_head(head, 0):
-            return None
         try:
             return self._plans.make(head)
         except FramingError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -18,10 +19,11 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!\"$-~\x80-\xff]+) HTTP/1\.([01])")
 _OTHER_VERSION = re.compile(rb"(" + _TOKEN + rb") [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
-_FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*\r\n)*+")
+_FIELD = re.compile(_TOKEN + rb":[\t -~\x80-\xff]*+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _ANSWER_START = b"HTTP/1."
+_REMEMBERED_LINES, _REMEMBERED_BYTES = 2048, 512
 
 CHUNKED = -1
 """A body length that stands for the chunked coding."""
@@ -141,15 +143,29 @@ def parse_fields(block: bytes, max_fields: int) -> list[Field]:
         FramingError: the block is not `*( field-name ":" OWS field-value OWS CRLF )` (RFC 9112 section 5);
             431 for too many.
     """
-    if _FIELDS.fullmatch(block) is None:
+    *lines, end = block.split(b"\r\n")
+    try:
+        fields = [
+            _remembered_field(line) if len(line) <= _REMEMBERED_BYTES else _field(line) for line in lines
+        ]
+    except ValueError:
+        raise FramingError(_why_not_fields(block)) from None
+    if end:
         raise FramingError(_why_not_fields(block))
-    fields = []
-    for line in block.split(b"\r\n")[:-1]:
-        name, _, value = line.partition(b":")
-        fields.append(Field(name.lower(), value.strip(b" \t"), line + b"\r\n"))
     if len(fields) > max_fields:
         raise FramingError(f"the head has more than {max_fields} header fields", 431)
     return fields
+
+
+def _field(line: bytes) -> Field:
+    if _FIELD.fullmatch(line) is None:
+        raise ValueError
+    name, _, value = line.partition(b":")
+    return Field(name.lower(), value.strip(b" \t"), line + b"\r\n")
+
+
+# Most lines of a head came before, also where the head as a whole did not.
+_remembered_field = lru_cache(_REMEMBERED_LINES)(_field)
 
 
 def _why_not_fields(block: bytes) -> str:

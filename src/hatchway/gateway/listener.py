@@ -22,6 +22,7 @@ from hatchway.gateway.seam import Backend
 from hatchway.gateway.tunnel import Tunnel
 
 _BACKLOG = 2048
+_CUT_AT_ONCE = 50
 _LAST_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -159,10 +160,23 @@ class Gateway:
         self._plans.clear()
         self._plans_of_proxies.clear()
 
-    def close_grant(self, grant_id: int) -> int:
-        """Cuts everything that is open under a grant, at once. Returns how many connections and tunnels that
-        were."""
-        return self.grants.close(grant_id)
+    async def close_grant(self, grant_id: int) -> int:
+        """Cuts everything that is open under a grant, and returns when it is closed. Returns how many connections and
+        tunnels that were. Once begun it is finished, even if the caller is cancelled.
+        """
+        live = self.grants.end(grant_id)
+        if live is None:
+            return 0
+        count = 0
+        try:
+            # To close a socket takes the kernel a while; between some of them others have their turn, in which what
+            # was cut is closed.
+            while live.members:
+                count += live.cut(_CUT_AT_ONCE)
+                await asyncio.sleep(0)
+        finally:
+            live.cut()
+        return count
 
     def forget_vm(self, vm_id: str) -> None:
         """Drops every connection into a VM that is no more, those in use too."""

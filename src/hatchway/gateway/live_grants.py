@@ -31,6 +31,14 @@ class LiveGrant:
         self.members: set[Member] = set()
         self.timer: asyncio.TimerHandle | None = None
 
+    def cut(self, at_most: int | None = None) -> int:
+        """Cuts members, as many as there are or `at_most`. Returns how many there were of them."""
+        count = len(self.members) if at_most is None else min(at_most, len(self.members))
+        for _ in range(count):
+            if self.members:  # to cut one may end another
+                self.members.pop().cut()
+        return count
+
 
 class LiveGrants:
     """All grants with members.
@@ -65,17 +73,16 @@ class LiveGrants:
 
     def close(self, grant_id: int) -> int:
         """Cuts every member of a grant. Returns how many there were."""
+        live = self.end(grant_id)
+        return 0 if live is None else live.cut()
+
+    def end(self, grant_id: int) -> LiveGrant | None:
+        """Ends a grant here, and returns it if it has members, which are still to be cut."""
         self.ended += 1
         live = self._grants.pop(grant_id, None)
-        if live is None:
-            return 0
-        if live.timer is not None:
+        if live is not None and live.timer is not None:
             live.timer.cancel()
-        members = list(live.members)
-        live.members.clear()
-        for member in members:
-            member.cut()
-        return len(members)
+        return live
 
     def check(self) -> None:
         """Closes every grant whose time is over, and forgets those without members.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchway.gateway.framing import parse_request_fields, parse_request_line
+from hatchway.gateway.framing import check_unfinished_head, parse_request_fields, parse_request_line
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.plan import RequestPlan, make_plan
 from hatchway.gateway.recent import Recent
@@ -27,12 +27,16 @@ class PlanBook(Recent[bytes, RequestPlan]):
         super().__init__(_PLANS)
         self.face = face
         self._limits = limits
+        self._remembered_bytes = min(_HEAD_BYTES, limits.head_bytes)
         self._shapes: Recent[tuple[bytes, int, bytes], RequestShape] = Recent(_SHAPES)
 
     def make(self, raw: bytes) -> RequestPlan:
         """The plan for a head that is not in the book. Raises what `make_plan` raises."""
-        if len(raw) > _HEAD_BYTES:
-            return make_plan(raw, self.face, self._limits)  # too long to be worth its memory
+        if len(raw) > self._remembered_bytes:
+            # Too long to be worth its memory, and maybe too long for anything.
+            limits = self._limits
+            check_unfinished_head(raw, 0, max_head=limits.head_bytes, max_target=limits.target_bytes)
+            return make_plan(raw, self.face, limits)
         line_end = raw.find(b"\r\n")
         method, target, minor = parse_request_line(raw[:line_end], max_target=self._limits.target_bytes)
         if target.startswith(b"/") and method != b"CONNECT":

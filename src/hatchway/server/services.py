@@ -130,5 +130,5 @@ class ServerServices:
         grant = await self._previews.expire(vm_id, token)
         if grant is None:
             return False
-        self._gateway.close_grant(grant.id)
+        await self._gateway.close_grant(grant.id)
         return True

@@ -28,7 +28,7 @@ async def sweep_expired(
     while True:
         try:
             for grant_id in await previews.sweep():
-                gateway.close_grant(grant_id)
+                await gateway.close_grant(grant_id)
         except HatchwayError as error:
             _log.warning("expired previews could not be deleted: %s", error.message)
         await sleep(SWEEP_SECONDS)
