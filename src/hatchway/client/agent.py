@@ -264,7 +264,9 @@ class Agent:
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_url`, `invalid_method`, `invalid_header`, `invalid_body`.
-            Unavailable: `port_closed`: nothing listens on that port.
+            Unavailable: `port_closed`: nothing listens on that port, and nothing began to while the request was held;
+                `process_exited`: nor will it, since the program spawned last has ended: `details` has its exit code,
+                signal and last lines of stderr.
             HatchwayError: other refusals by Hatchway itself, never by the service.
         """
         if isinstance(port, bool) or not isinstance(port, int):
