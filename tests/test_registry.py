@@ -87,7 +87,16 @@ async def test_a_registry_does_not_start_inside_an_event_loop() -> None:
 def test_bad_settings_are_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HATCHWAY_TOKEN", raising=False)
     registry = setup(use={"vm": agent_os()})
-    for wrong, code in (({"port": 70000}, "invalid_setting"), ({"host": "0.0.0.0"}, "token_required")):
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"port": 70000}, "invalid_setting"),
+        ({"host": "0.0.0.0"}, "token_required"),
+        ({"preview_domain": "preview.example.org"}, "token_required"),
+        ({"public_url": "preview.example.org"}, "invalid_setting"),
+        ({"tls_cert": "cert.pem"}, "invalid_setting"),
+        ({"trusted_proxies": ["everybody"]}, "invalid_setting"),
+        ({"gateway_limits": {"head_second": 1}}, "invalid_setting"),
+    ]
+    for wrong, code in refused:
         with pytest.raises(InvalidRequest) as caught:
             registry.start(**wrong)
         assert caught.value.code == code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 from e2e.host_processes import descendants
 from hatchway import AsyncClient
 from hatchway.errors import HatchwayError
-from hatchway.options import PreviewOptions, VmOptions
+from hatchway.options import Limits, PreviewOptions, VmOptions
+from hatchway.server.file_limit import ENOUGH
 from hatchway.server.server import running
 from hatchway.server.settings import Settings
 from server.conftest import FakeClock
@@ -112,6 +114,16 @@ async def test_where_it_listens(tmp_path: Path, host: str, url: str) -> None:
             assert connection.getpeername()[:2] == (server.host, server.port)
 
 
+async def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
+    before = _left()
+    with pytest.raises(HatchwayError) as caught:
+        await _one_server(settings)
+    assert caught.value.code == "tls_file_unreadable"
+    assert _left() == before
+    assert not settings.data_dir.exists()
+
+
 async def test_vms_files_and_tokens_outlive_a_server(tmp_path: Path, clock: FakeClock) -> None:
     settings = _settings(tmp_path)
     tokens = {}
@@ -163,6 +175,35 @@ log.setLevel(logging.INFO)
 settings = Settings(port=0, data_dir=Path(sys.argv[1]), cache_dir=Path(sys.argv[1]))
 asyncio.run(serve({"vm": VmOptions()}, settings))
 """
+
+
+async def test_serve_allows_itself_more_open_files_and_its_guests_no_more(tmp_path: Path) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    code = f"import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))\n{_SERVE}"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        str(tmp_path / "data"),
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+    )
+    try:
+        assert process.stdout is not None
+        url = (await process.stdout.readline()).decode().removeprefix("listening on ").strip()
+        soft = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0]
+        assert soft == (ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH))
+        assert soft > 256
+        async with AsyncClient(url) as client:
+            ran = await client.vm.get_or_create("a").exec("ulimit -Sn; ulimit -Hn")
+        guests = min(Limits().open_files, soft)
+        assert ran.stdout == f"{guests}\n{guests}\n"
+        process.terminate()
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
