@@ -9,7 +9,6 @@ decided when it is built. The tests hold both against each other: what is accept
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,6 +22,8 @@ _FIELD = re.compile(_TOKEN + rb":[\t -~\x80-\xff]*+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _ANSWER_START = b"HTTP/1."
+_OF_THE_CONNECTION = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 _REMEMBERED_LINES, _REMEMBERED_BYTES = 2048, 512
 
 CHUNKED = -1
@@ -56,8 +57,7 @@ class Field(NamedTuple):
     """As it came, with its CRLF."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """A request line and its header fields, with what they say about framing."""
 
     method: bytes
@@ -76,8 +76,7 @@ class RequestHead:
         return f"RequestHead(method={self.method!r}, fields={len(self.fields)}, body={self.body})"
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(NamedTuple):
     """A status line and its header fields, with what they say about framing (for an answer that has a body at
     all)."""
 
@@ -211,15 +210,9 @@ def parse_request_fields(
     if sum(field.name == b"authorization" for field in fields) > 1:
         # One of them could be the API's credential while another is looked at.
         raise FramingError("a request has at most one Authorization")
-    body = _body_length(fields, minor)
+    body, options = _of_the_connection(fields, minor)
     return RequestHead(
-        method,
-        target,
-        minor,
-        fields,
-        0 if body is None else body,
-        _connection_options(fields),
-        hosts[0] if hosts else None,
+        method, target, minor, fields, 0 if body is None else body, options, hosts[0] if hosts else None
     )
 
 
@@ -237,50 +230,62 @@ def parse_answer_head(head: bytes, *, max_fields: int) -> AnswerHead:
         FramingError: it is not HTTP/1.x. The status in it is of no use here.
     """
     line_end = head.find(b"\r\n")
-    match = _STATUS_LINE.fullmatch(head[:line_end])
+    minor, status, reason = _status_line(head[:line_end])
+    fields = parse_fields(head[line_end + 2 : -2], max_fields)
+    body, options = _of_the_connection(fields, minor)
+    return AnswerHead(status, reason, minor, fields, UNTIL_CLOSE if body is None else body, options)
+
+
+@lru_cache(256)
+def _status_line(line: bytes) -> tuple[int, int, bytes]:
+    match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise FramingError("the status line is malformed")
-    minor = 1 if match[1] == b"1" else 0
-    fields = parse_fields(head[line_end + 2 : -2], max_fields)
-    body = _body_length(fields, minor)
-    return AnswerHead(
-        int(match[2]),
-        match[3] or b"",
-        minor,
-        fields,
-        UNTIL_CLOSE if body is None else body,
-        _connection_options(fields),
-    )
+    return 1 if match[1] == b"1" else 0, int(match[2]), match[3] or b""
 
 
-def _body_length(fields: list[Field], minor: int) -> int | None:
+def _of_the_connection(fields: list[Field], minor: int) -> tuple[int | None, frozenset[bytes]]:
+    """The body's length, None if nothing tells, and the options of all Connection fields."""
+    length = coding = None
+    options = _NO_OPTIONS
+    for field in fields:
+        name = field.name
+        if name not in _OF_THE_CONNECTION:
+            continue
+        if name == b"connection":
+            options |= _connection_options(field.value)
+        elif name == b"content-length":
+            if length is not None:
+                raise FramingError("Content-Length is repeated or malformed")
+            length = field
+        else:
+            if coding is not None:
+                raise FramingError("the only Transfer-Encoding spoken here is chunked")
+            coding = field
+    return _body_length(length, coding, minor), options
+
+
+def _body_length(length: Field | None, coding: Field | None, minor: int) -> int | None:
     """RFC 9112 section 6.3, without its permissions to repair: what is ambiguous is refused."""
-    framing = [field for field in fields if field.name in (b"content-length", b"transfer-encoding")]
-    lengths = [field.value for field in framing if field.name == b"content-length"]
-    codings = [field.value for field in framing if field.name == b"transfer-encoding"]
-    if any(b"\t" in field.line for field in framing):
-        # The RFC takes a tab for a space here, and some parsers do not: nobody needs it.
-        raise FramingError("Content-Length and Transfer-Encoding hold no tab")
-    if codings:
-        if lengths:
+    for field in (length, coding):
+        if field is not None and b"\t" in field.line:
+            # The RFC takes a tab for a space here, and some parsers do not: nobody needs it.
+            raise FramingError("Content-Length and Transfer-Encoding hold no tab")
+    if coding is not None:
+        if length is not None:
             raise FramingError("Content-Length and Transfer-Encoding exclude each other")
         if minor == 0:
             raise FramingError("HTTP/1.0 has no Transfer-Encoding")
-        if len(codings) > 1 or codings[0].lower() != b"chunked":
+        if coding.value.lower() != b"chunked":
             raise FramingError("the only Transfer-Encoding spoken here is chunked")
         return CHUNKED
-    if not lengths:
+    if length is None:
         return None
-    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+    if _LENGTH.fullmatch(length.value) is None:
         raise FramingError("Content-Length is repeated or malformed")
-    return int(lengths[0])
+    return int(length.value)
 
 
-def _connection_options(fields: list[Field]) -> frozenset[bytes]:
-    return frozenset(
-        option
-        for field in fields
-        if field.name == b"connection"
-        for part in field.value.split(b",")
-        if (option := part.strip(b" \t").lower())
-    )
+@lru_cache(256)
+def _connection_options(value: bytes) -> frozenset[bytes]:
+    return frozenset(option for part in value.split(b",") if (option := part.strip(b" \t").lower()))

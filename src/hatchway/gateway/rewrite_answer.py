@@ -19,6 +19,8 @@ control API's."""
 _NOT_FROM_SHARED_ORIGIN = frozenset(
     {b"clear-site-data", b"service-worker-allowed", b"strict-transport-security"}
 )
+_MAPPED = frozenset({b"location", b"content-location", b"set-cookie"})
+_NOTHING: frozenset[bytes] = frozenset()
 _SERVICE_HOSTS = (b"localhost", b"127.0.0.1", b"[::1]", b"0.0.0.0")
 
 
@@ -53,9 +55,10 @@ def answer_for_client(
         dropped -= {b"upgrade"}
         options -= {b"upgrade"}
     names = set()
+    mapped = _MAPPED if view is not None and view.preview else _NOTHING
     for each in passed_on(answer.fields, options, dropped):
         names.add(each.name)
-        lines.append(each.line if view is None or not view.preview else _mapped(each, view))
+        lines.append(_mapped(each, view) if view is not None and each.name in mapped else each.line)
     if chunked:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     if view is not None and not interim:
@@ -83,12 +86,10 @@ def _additions(names: set[bytes], view: ServiceView) -> bytes:
 
 
 def _mapped(each: Field, view: ServiceView) -> bytes:
-    if each.name in (b"location", b"content-location"):
-        name = each.line.partition(b":")[0]
-        return b"%s: %s\r\n" % (name, public_location(each.value, view))
     if each.name == b"set-cookie":
         return b"Set-Cookie: %s\r\n" % public_cookie(each.value, view)
-    return each.line
+    name = each.line.partition(b":")[0]
+    return b"%s: %s\r\n" % (name, public_location(each.value, view))
 
 
 def public_location(location: bytes, view: ServiceView) -> bytes:
