@@ -24,7 +24,7 @@ APP = App(
 
 MIB = 1 << 20
 GIB = 1 << 30
-FLAT_BYTES = 32 * MIB
+FLAT_BYTES = 16 * MIB
 """What the server may need more at its peak than before: nothing that grows with a body of 1 GiB."""
 
 BLOCK = b"hatch" * (MIB // 5 + 1)
