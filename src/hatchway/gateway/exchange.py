@@ -95,8 +95,8 @@ class Exchange:
         if self._held:
             connection.transport.writelines(self._held)
             self._held = []
-        client.release_dialling()
         if not self.request_done:
+            client.release_dialling()
             self.moved()
         elif self._upstream.vm_id is not None:
             client.deadline = client.gateway.pool.now + self.limits.answer_seconds
@@ -207,10 +207,18 @@ class Exchange:
             self._client.transport.write(answer.head)
 
     def answer_head(self, answer: Answer, data: bytes) -> None:
-        """The head of the final answer, with the body if all of it is there already."""
+        """The head of the final answer, whose body follows."""
         self._answering = True
         self._chunked = answer.chunked
         self._client.transport.write(data)
+
+    def whole_answer(self, answer: Answer, data: bytes) -> None:
+        """The final answer, head and body in one."""
+        self._over = True
+        self._connection = None
+        client = self._client
+        client.transport.write(data)
+        client.finish(close=answer.close)
 
     def answer_body(self, pieces: list[bytes]) -> None:
         """A part of the answer's body, decoded."""

@@ -63,7 +63,7 @@ class Pool:
     def give(self, connection: UpstreamConnection) -> None:
         """Takes a connection back for others."""
         idle = self._idle[connection.upstream]
-        if self._closed or len(idle) >= self._limits.pool_idle_connections or not connection.is_usable:
+        if self._closed or len(idle) >= self._limits.pool_idle_connections:
             connection.close()
             return
         connection.idle_since = self.now
@@ -113,8 +113,13 @@ class Pool:
             raise
 
     def _adopted_for_nobody(self, task: asyncio.Task[UpstreamConnection]) -> None:
-        if not task.cancelled() and task.exception() is None:
-            self.give(task.result())  # the next one will not have to wait
+        if task.cancelled() or task.exception() is not None:
+            return
+        connection = task.result()
+        if connection.is_usable:
+            self.give(connection)  # the next one will not have to wait
+        else:
+            connection.drop()
 
     def opened(self, holder: UpstreamConnection | Tunnel) -> None:
         """Called by what holds a socket to an upstream from now on."""

@@ -131,8 +131,8 @@ class UpstreamConnection(asyncio.Protocol):
         body = answer.body
         if body == len(data) - end:
             # The usual case: the whole answer came in one piece and leaves in one.
-            exchange.answer_head(answer, answer.head if not body else answer.head + data[end:])
-            self._done(exchange, answer)
+            self._release(exchange, answer)
+            exchange.whole_answer(answer, answer.head + data[end:] if body else answer.head)
             return
         exchange.answer_head(answer, answer.head)
         exchange.moved()
@@ -169,21 +169,25 @@ class UpstreamConnection(asyncio.Protocol):
         *,
         surplus: bool = False,
     ) -> None:
-        """The answer is complete: the connection goes back to the pool, if both sides are done with it."""
-        self.exchange = None
         self._answer = None
         self._decoder = None
-        self._drop_spare()
+        self._release(exchange, answer, surplus=surplus)
+        exchange.answer_done(answer, trailers or [])
+
+    def _release(self, exchange: Exchange, answer: Answer, *, surplus: bool = False) -> None:
+        """The answer is complete: the connection goes back to the pool, if both sides are done with it."""
+        self.exchange = None
         self._heard = False
         self.used = True
+        if self._spare is not None:
+            self._drop_spare()
         unsent = exchange.plan.body and self.transport.get_write_buffer_size()
-        if answer.reusable and exchange.request_done and not surplus and not unsent:
+        if answer.reusable and exchange.request_done and not (surplus or unsent or self._at_eof):
             if not self._reading:
                 self.resume_reading()
             self._pool.give(self)
         else:
             self.drop()
-        exchange.answer_done(answer, trailers or [])
 
     def eof_received(self) -> None:
         self._at_eof = True
