@@ -61,9 +61,10 @@ async def test_the_gateway_form_of_the_path_leads_there_too(
         assert answer.json()["url"] == "/echo"
 
 
+@pytest.mark.parametrize("how", ["revoked", "destroyed"])
 @pytest.mark.parametrize("mode", MODES)
-async def test_revocation_closes_connections_that_idle_and_holds_for_new_ones(
-    agent: Agent, server: ServerProcess, mode: str
+async def test_the_end_closes_connections_that_idle_and_holds_for_new_ones(
+    agent: Agent, server: ServerProcess, mode: str, how: str
 ) -> None:
     await start_service(agent, 3000)
     preview = await agent.create_signed_preview_url(3000)
@@ -82,7 +83,10 @@ async def test_revocation_closes_connections_that_idle_and_holds_for_new_ones(
         return head.split(b" ")[1]
 
     assert [await exchange(), await exchange()] == [b"200", b"200"]
-    assert await agent.expire_signed_preview_url(preview.token) is True
+    if how == "revoked":
+        assert await agent.expire_signed_preview_url(preview.token) is True
+    else:
+        await agent.destroy()
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()

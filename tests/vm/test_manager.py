@@ -211,8 +211,8 @@ async def test_destroy_asked_for_twice_or_by_somebody_who_leaves(
     vm = await _new(manager)
     await manager.running(vm.id)
     results = await asyncio.gather(*(manager.destroy(vm.id) for _ in range(10)), return_exceptions=True)
-    assert None in results
-    assert all(result is None or isinstance(result, NotFound) for result in results)
+    assert () in results
+    assert all(result == () or isinstance(result, NotFound) for result in results)
     vm = await _new(manager)
     await manager.running(vm.id)
     leaving = asyncio.create_task(manager.destroy(vm.id))

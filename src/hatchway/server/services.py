@@ -50,8 +50,10 @@ class ServerServices:
 
     async def destroy_vm(self, vm_id: str) -> None:
         """See `Services`."""
-        await self._manager.destroy(vm_id)
+        revoked = await self._manager.destroy(vm_id)
         self._gateway.forget_vm(vm_id)
+        for grant_id in revoked:
+            await self._gateway.close_grant(grant_id)
 
     async def write_file(
         self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None

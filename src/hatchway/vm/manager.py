@@ -48,7 +48,7 @@ class VmManager:
         self._clock = clock
         self._machines: dict[str, Machine] = {}
         self._boots: dict[str, asyncio.Task[Machine]] = {}
-        self._destroying: dict[str, asyncio.Task[None]] = {}
+        self._destroying: dict[str, asyncio.Task[tuple[int, ...]]] = {}
         self._removals = Background()
         self._closing = False
 
@@ -105,8 +105,11 @@ class VmManager:
         # Whoever asked first may be cancelled; the others still wait for this boot.
         return await asyncio.shield(boot)
 
-    async def destroy(self, vm_id: str) -> None:
+    async def destroy(self, vm_id: str) -> tuple[int, ...]:
         """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
+
+        Returns:
+            The ids of the grants that were revoked, so that what is open under them can be cut.
 
         Raises:
             NotFound: `vm_not_found`.
@@ -118,7 +121,7 @@ class VmManager:
             self._destroying[vm_id] = destroying
             destroying.add_done_callback(lambda task: self._destroyed(vm_id, task))
         # Once begun it is finished, even if whoever asked is cancelled.
-        await asyncio.shield(destroying)
+        return await asyncio.shield(destroying)
 
     async def close(self) -> None:
         """End every VM and wait until nothing of them runs."""
@@ -154,8 +157,8 @@ class VmManager:
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
 
-    async def _destroy(self, vm_id: str) -> None:
-        await self._store.vms.mark_destroyed(vm_id, self._clock())
+    async def _destroy(self, vm_id: str) -> tuple[int, ...]:
+        revoked = await self._store.vms.mark_destroyed(vm_id, self._clock())
         boot = self._boots.get(vm_id)
         if boot is not None:
             await asyncio.wait([boot])
@@ -163,8 +166,9 @@ class VmManager:
         if machine is not None:
             await machine.stop()
         self._remove_soon(vm_id)
+        return revoked
 
-    def _destroyed(self, vm_id: str, task: asyncio.Task[None]) -> None:
+    def _destroyed(self, vm_id: str, task: asyncio.Task[tuple[int, ...]]) -> None:
         del self._destroying[vm_id]
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
