@@ -7,21 +7,19 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 
 from e2e.addresses import MODES, address
+from e2e.bodies import LARGE, sha256_of_blocks, stream_of_blocks
 from e2e.guest import start_script, start_service
 from e2e.server_process import ServerProcess
 from hatchway import Agent, AsyncClient, Preview
 
 pytestmark = pytest.mark.sandbox
-
-BLOCK = 65536
-LARGE = 50 * 1024 * 1024 + 17
 
 ZOO = ["e2e", "http-through"]
 
@@ -32,25 +30,6 @@ REDIRECTS = (
     ("http://localhost:9999/", "http://localhost:9999/"),
 )
 """What a service says, and what the client reads, where {prefix} is that of the path form."""
-
-
-def blocks(total: int) -> Iterator[bytes]:
-    """What the zoo's /bytes sends, and what is sent to its /hash: blocks that differ."""
-    filler = b"x" * (BLOCK - 8)
-    for number in range(-(-total // BLOCK)):
-        yield (number.to_bytes(8, "big") + filler)[: total - number * BLOCK]
-
-
-def sha256_of_blocks(total: int) -> str:
-    digest = hashlib.sha256()
-    for block in blocks(total):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-async def stream_of_blocks(total: int) -> AsyncIterator[bytes]:
-    for block in blocks(total):
-        yield block
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,19 @@ import pytest
 import trustme
 from websockets.exceptions import ConnectionClosed
 
+from e2e.bodies import stream_of_blocks
 from e2e.chromium import CHROMIUM, MISSING, launch
 from e2e.guest import start_service
 from e2e.server_process import ServerProcess, run_command
-from e2e.test_http_through import LARGE, sha256_of_blocks, stream_of_blocks
 from e2e.visitor import ADDRESS, CertificateFiles, Visitor
-from e2e.waiting import BOUND_SECONDS, eventually, wait_until
+from e2e.visits import (
+    a_websocket_echoes,
+    an_event_arrives_before_the_stream_ends,
+    large_bodies_are_whole,
+    leaving_is_noticed,
+    revocation_cuts,
+)
+from e2e.waiting import BOUND_SECONDS, wait_until
 from hatchway import Agent, AsyncClient, HatchwayError, Preview
 
 pytestmark = pytest.mark.sandbox
@@ -102,59 +109,25 @@ async def test_the_service_is_told_of_tls(
 
 
 async def test_large_bodies_are_whole(visitor: Visitor, preview: Preview) -> None:
-    uploaded = await visitor.http.put(f"{preview.url}hash", content=stream_of_blocks(LARGE))
-    whole = {"bytes": LARGE, "sha256": sha256_of_blocks(LARGE)}
-    assert uploaded.json() == whole
-    async with visitor.http.stream("GET", f"{preview.url}bytes?n={LARGE}&length") as answer:
-        again = await visitor.http.put(f"{preview.url}hash", content=answer.aiter_raw())
-    assert again.json() == whole
+    await large_bodies_are_whole(visitor, preview)
 
 
 async def test_an_event_arrives_before_the_stream_ends(
     visitor: Visitor, agent: Agent, preview: Preview
 ) -> None:
-    async with visitor.http.stream("GET", f"{preview.url}events") as answer:
-        events = answer.aiter_raw()
-        assert await anext(events) == b"data: first\n\n"
-        await agent.vm_fetch(3000, "/finish")
-        assert await anext(events) == b"data: last\n\n"
+    await an_event_arrives_before_the_stream_ends(visitor, agent, preview)
 
 
 async def test_a_visitor_who_leaves_is_noticed(visitor: Visitor, agent: Agent, preview: Preview) -> None:
-    async with visitor.http.stream("GET", f"{preview.url}events?left") as answer:
-        assert await anext(answer.aiter_raw()) == b"data: first\n\n"
-
-    async def noticed() -> bool:
-        return bool((await agent.vm_fetch(3000, "/closed")).json() == ["/events?left"])
-
-    await eventually(noticed, "the service notices that its visitor has gone")
+    await leaving_is_noticed(visitor, agent, preview)
 
 
 async def test_a_websocket_echoes(visitor: Visitor, preview: Preview) -> None:
-    socket = await visitor.socket(f"{preview.url}socket")
-    for message in ("hello", b"\0\xff" * 100, "x" * 70_000):
-        await socket.send(message)
-        assert await socket.recv() == message
-    await socket.close()
-    assert socket.close_code == 1000
+    await a_websocket_echoes(visitor, preview)
 
 
 async def test_revocation_cuts_what_is_open(visitor: Visitor, agent: Agent, preview: Preview) -> None:
-    kept = await agent.create_signed_preview_url(3000)
-    socket, other = [await visitor.socket(f"{each.url}socket") for each in (preview, kept)]
-    async with visitor.http.stream("GET", f"{preview.url}events") as answer:
-        events = answer.aiter_raw()
-        assert await anext(events) == b"data: first\n\n"
-        assert await agent.expire_signed_preview_url(preview.token)
-        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-            await anext(events)
-    with pytest.raises(ConnectionClosed):
-        await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
-    assert socket.close_code == 1008
-    await other.send("still there")
-    assert await other.recv() == "still there"
-    await other.close()
-    assert (await visitor.http.get(preview.url)).status_code == 403
+    await revocation_cuts(visitor, agent, preview)
 
 
 async def test_who_is_refused_in_an_upload_gets_to_read_why(
