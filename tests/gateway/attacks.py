@@ -299,6 +299,7 @@ OWN_ANSWERS: dict[str, tuple[int, bytes]] = {
     "chunks with a preflight": (
         204, b"OPTIONS / HTTP/1.1\r\n" + HOST + b"Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n" + chunked(SMUGGLED)),
+    "a body with OPTIONS *": (204, b"OPTIONS * HTTP/1.1\r\n" + HOST + length(len(SMUGGLED)) + b"\r\n" + SMUGGLED),
     "a body with a redirect": (
         308, b"POST /fetch/%s HTTP/1.1\r\nHost: localhost\r\n" % TOKEN.encode() + length(len(SMUGGLED)) + b"\r\n"
         + SMUGGLED),

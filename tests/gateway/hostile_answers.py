@@ -83,6 +83,20 @@ REFUSED = {
 }  # fmt: skip
 """What must be a 502, whole or byte by byte."""
 
+NO_HEAD = {
+    "bare LFs": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    "one bare LF": b"HTTP/1.1 200 OK\r\nX: y\n",
+    "one bare CR": b"HTTP/1.1 200 OK\r\nX: y\rz",
+    "NUL": b"HTTP/1.1 200 OK\r\nX: \x00",
+    "Redis": b"-ERR unknown command\r\n",
+    "HTTP/0.9": b"<!doctype html>",
+    "TLS": b"\x15\x03\x03\x00\x02\x02\x28",
+    "HTTP/2": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80",
+    "an empty line": b"\r\n",
+    "another version": b"HTTP/2",
+}
+"""No head and never one, on a connection that stays open: nobody must wait for what cannot come."""
+
 TRUNCATED = {
     "a length": LENGTH + b"\r\nhell",
     "a length and no byte": LENGTH + b"\r\n",

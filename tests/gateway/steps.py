@@ -280,6 +280,24 @@ async def a_client_that_does_not_read(stage: Stage) -> None:
     await stage.pour(stage.service.writer.write, lambda: connection.full)
 
 
+async def a_client_that_does_not_read_the_end(stage: Stage) -> None:
+    """All of an answer without length is written, and the service is gone."""
+    stage.client.close()
+    stage.client = await stage.rig.client(receive_buffer=4096)
+    await until(lambda: len(stage.rig.gateway.connections) == 1)
+    await stage.asked("GET /x HTTP/1.0")
+    await stage.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+    await stage.client.head()
+    stage.client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    (connection,) = stage.rig.gateway.connections
+    while not connection.transport.get_write_buffer_size():
+        await stage.answer(bytes(16384))
+        await turns()
+    stage.service.close()
+    await until(lambda: connection.exchange is None)
+    assert connection.transport.get_write_buffer_size()
+
+
 async def a_service_that_does_not_read(stage: Stage) -> None:
     stage.ask("POST /x HTTP/1.1", "Content-Length: 1000000000")
     await stage.arrived()
@@ -329,7 +347,14 @@ STEPS: dict[str, Step] = {
         ),
         (
             Phase.ANSWERING,
-            (in_a_length, in_chunks, in_the_trailers, in_both_bodies, a_client_that_does_not_read),
+            (
+                in_a_length,
+                in_chunks,
+                in_the_trailers,
+                in_both_bodies,
+                a_client_that_does_not_read,
+                a_client_that_does_not_read_the_end,
+            ),
         ),
         (Phase.UNTIL_CLOSE, (in_an_answer_without_length,)),
         (

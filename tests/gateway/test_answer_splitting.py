@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.conftest import Client, FakeClock, Rig, until
-from gateway.hostile_answers import BROKEN, EVIL, OK, REFUSED, SURPLUS, TRUNCATED
+from gateway.hostile_answers import BROKEN, EVIL, NO_HEAD, OK, REFUSED, SURPLUS, TRUNCATED
 from gateway.second_opinion import Reader
 from gateway.test_cancellation import quiet
 from gateway.zoo import Conversation, Script, Upstream, answers_and_closes, ok
@@ -100,6 +100,40 @@ async def test_a_malformed_answer_is_a_502(scene: Scene, name: str, step: int) -
     await client.until(b"}")
     client.send(scene.rig.request("GET /same-client HTTP/1.1"))
     assert (await client.answer())[1] == b"/same-client"
+    await scene.nothing_is_crossed()
+
+
+@pytest.mark.parametrize("step", [WHOLE, BYTE_BY_BYTE])
+@pytest.mark.parametrize("name", NO_HEAD)
+async def test_what_cannot_become_a_head_is_a_502_at_once(scene: Scene, name: str, step: int) -> None:
+    await scene.start(sends(NO_HEAD[name], step))
+    head, _ = await scene.rig.ask(scene.rig.request("GET /first HTTP/1.1"))
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"\r\nHatchway-Error: bad_answer\r\n" in head
+    await scene.nothing_is_crossed()
+
+
+@pytest.mark.parametrize("upload", [False, True])
+@pytest.mark.parametrize(
+    "first", [b"SSH-2.0-OpenSSH_9\r\n", EVIL, b""], ids=["a banner", "an answer", "nothing"]
+)
+async def test_a_service_that_speaks_or_leaves_before_it_is_asked(
+    scene: Scene, first: bytes, upload: bool
+) -> None:
+    async def before_it_is_asked(conversation: Conversation) -> None:
+        if first:
+            await conversation.send(first)
+            await conversation.rest()
+
+    await scene.start(before_it_is_asked)
+    client = await scene.rig.client()
+    if upload:
+        client.send(scene.rig.request("POST / HTTP/1.1", "Content-Length: 5", body=b"he"))
+    else:
+        client.send(scene.rig.request())
+    head, body = await client.answer()
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"EVIL" not in body
     await scene.nothing_is_crossed()
 
 

@@ -13,7 +13,8 @@ from gateway.steps import STEPS, Phase, Stage, sockets
 from hatchway.gateway.limits import GatewayLimits
 
 HELD = {"deciding", "deciding_with_a_body", "dialling", "dialling_with_a_body"}
-WITH_SERVICE = [name for name in STEPS if name not in HELD | {"connected", "in_the_head", "refused"}]
+WITHOUT_SERVICE = HELD | {"connected", "in_the_head", "refused", "a_client_that_does_not_read_the_end"}
+WITH_SERVICE = [name for name in STEPS if name not in WITHOUT_SERVICE]
 
 
 @pytest.fixture
