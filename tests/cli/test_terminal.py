@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hatchway.cli.terminal import harmless, tell_error
+from hatchway.cli.terminal import tell_error
 from hatchway.errors import HatchwayError, JsonValue
 
 
@@ -53,13 +49,3 @@ def test_nothing_of_an_error_steers_the_terminal(capsys: pytest.CaptureFixture[s
     assert text.isprintable() is False, "line ends are there"
     assert all(line.isprintable() for line in text.splitlines())
     assert not any(line.startswith("error: all is well") for line in text.splitlines())
-
-
-@given(st.text(st.characters()))
-def test_whatever_is_said_is_one_line_of_the_same_length(text: str) -> None:
-    shown = harmless(text)
-    assert len(shown) == len(text)
-    assert len(shown.splitlines()) <= 1
-    shown.encode()
-    for before, after in zip(text, shown, strict=True):
-        assert after == before or unicodedata.category(before) in {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 
 from rich.console import Console
 from rich.text import Text
 
 from hatchway.errors import HatchwayError
+from hatchway.printable import printable
+
+_INDENT = " " * len("error: ")
 
 
 def out() -> Console:
@@ -19,22 +21,6 @@ def out() -> Console:
 def err() -> Console:
     """Standard error: everything that is said to people."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
-
-
-_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what steers a terminal instead of being shown: control characters, marks that turn the
-direction of writing, lone surrogates, and line ends of another kind."""
-_INDENT = " " * len("error: ")
-
-
-def harmless(text: str) -> str:
-    """One line of text that somebody else wrote, with all that a terminal would obey replaced by U+FFFD."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}"
-        if character != "\t" and unicodedata.category(character) in _HARMFUL
-        else character
-        for character in text
-    )
 
 
 def say(message: str) -> None:
@@ -48,10 +34,10 @@ def tell_error(error: HatchwayError) -> None:
     All of it may be the words of a server or a guest that means ill.
     """
     console = err()
-    console.print(Text.assemble(("error: ", "bold red"), harmless(error.message)))
+    console.print(Text.assemble(("error: ", "bold red"), printable(error.message, one_line=True)))
     if error.hint:
-        console.print(Text.assemble((" hint: ", "bold"), harmless(error.hint)))
+        console.print(Text.assemble((" hint: ", "bold"), printable(error.hint, one_line=True)))
     stderr = (error.details or {}).get("stderr")
     if isinstance(stderr, str) and stderr.strip():
         for line in stderr.rstrip().split("\n"):
-            console.print(Text(_INDENT + harmless(line.rstrip("\r"))))
+            console.print(Text(_INDENT + printable(line.rstrip("\r"), one_line=True)))

@@ -24,8 +24,8 @@ import signal
 from dataclasses import dataclass
 
 from hatchway.errors import Unavailable
+from hatchway.printable import printable
 from hatchway.vm.records import Exit
-from hatchway.vm.tail import printable
 
 RETRY_SECONDS = 2
 """When to try again a port that something in the VM may yet listen on."""

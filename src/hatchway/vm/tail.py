@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from hatchway.printable import printable
 
 TAIL_BYTES = 4096
 TAIL_LINES = 10
-
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters but tab and newline, which a terminal would obey, and those that turn the direction of text."""
 
 
 class Tail:
@@ -42,8 +39,3 @@ class Tail:
 
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
-
-
-def printable(text: str) -> str:
-    """`text` with U+FFFD for what a terminal would obey; line ends are `\\n`."""
-    return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
