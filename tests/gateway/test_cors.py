@@ -33,6 +33,7 @@ async def test_a_preflight_is_answered_before_the_token_is_looked_at(rig: Rig) -
         assert b"\r\nAccess-Control-Allow-Origin: *\r\n" in head
         assert b"\r\nAccess-Control-Allow-Methods: PATCH\r\n" in head
         assert b"\r\nAccess-Control-Allow-Headers: authorization, x-mine\r\n" in head
+        assert b"\r\nAccess-Control-Max-Age: 7200\r\n" in head
         assert b"Credentials" not in head
         client.send(rig.request(host=host))  # the connection goes on
         assert (await client.head()).startswith(b"HTTP/1.1 ")

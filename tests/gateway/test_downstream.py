@@ -57,6 +57,7 @@ MALFORMED = {
     "empty Host": b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "Host with a user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+    "two Authorizations": GET + b"Authorization: Basic dTpw\r\nAuthorization: Bearer x\r\n\r\n",
     "two spaces": b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n",
     "space at the end": b"GET / HTTP/1.1 \r\n" + HOST + b"\r\n",
     "tab in the line": b"GET\t/ HTTP/1.1\r\n" + HOST + b"\r\n",
@@ -234,6 +235,14 @@ class TestLimits:
         await rig.upstream(echo)
         assert (await rig.ask(rig.request("GET / HTTP/1.1", *["A: b"] * 9)))[0].startswith(b"HTTP/1.1 200 ")
         assert (await rig.ask(rig.request("GET / HTTP/1.1", *["A: b"] * 10)))[0].startswith(b"HTTP/1.1 431 ")
+
+    async def test_long_trailers(self, rig: Rig) -> None:
+        upstream = await rig.upstream(echo)
+        for size, status in ((2000, b"200"), (2048, b"431")):
+            body = b"0\r\nX: " + b"a" * size + b"\r\n\r\n"
+            head, _ = await rig.ask(rig.request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body))
+            assert head.startswith(b"HTTP/1.1 %s " % status)
+        await upstream.until(lambda: upstream.ended == 1)
 
 
 class TestTimes:

@@ -120,3 +120,20 @@ async def test_behind_a_trusted_proxy_a_service_sees_the_visitor(limits: Gateway
             assert f"X-Forwarded-For: {visitor}, 127.0.0.1\r\n".encode() in seen
             assert b"X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n" in seen
             assert b"other.example" not in seen
+
+
+async def test_names_that_a_service_may_take_for_ours_are_dropped(rig: Rig) -> None:
+    """CGI and WSGI make one variable of `X-Forwarded-For` and `X_Forwarded_For`."""
+    await rig.upstream(echo)
+    seen = await _seen(
+        rig,
+        "X_Forwarded_For: 6.6.6.6",
+        "X-Forwarded_Host: evil.example",
+        "x_real_ip: 6.6.6.6",
+        "Hatchway_Token: forged",
+        "X_Own: kept",
+    )
+    assert b"6.6.6.6" not in seen
+    assert b"evil.example" not in seen
+    assert b"forged" not in seen
+    assert b"\r\nX_Own: kept\r\n" in seen

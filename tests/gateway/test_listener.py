@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
 
 import pytest
 
@@ -21,6 +22,17 @@ async def endless(conversation: Conversation) -> None:
     await conversation.head()
     await conversation.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
     await conversation.rest()
+
+
+async def test_the_kernel_asks_after_silent_clients(rig: Rig) -> None:
+    await rig.client()
+    await until(lambda: bool(rig.gateway.connections))
+    (connection,) = rig.gateway.connections
+    sock = connection.transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    tcp = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    idle, interval, count = (sock.getsockopt(socket.IPPROTO_TCP, option) for option in tcp)
+    assert idle + interval * count == 180
 
 
 class TestStop:
@@ -312,6 +324,19 @@ class TestDialErrors:
             body
             == b'{"code": "vm_boot_failed", "message": "The VM did not start", "hint": "Look at the log."}'
         )
+
+    async def test_a_vm_that_is_not_there(self, rig: Rig) -> None:
+        fields = ("GET /api/vms/none/ports/3000/ HTTP/1.1", "Hatchway-Token: secret-api-token")
+        head, body = await rig.ask(rig.request(*fields, host="localhost"))
+        assert head.startswith(b"HTTP/1.1 404 ")
+        assert b'"code": "vm_not_found"' in body
+
+    async def test_a_port_that_is_none(self, rig: Rig) -> None:
+        for port in ("none", "65536"):
+            fields = (f"GET /api/vms/vm1/ports/{port}/ HTTP/1.1", "Hatchway-Token: secret-api-token")
+            head, body = await rig.ask(rig.request(*fields, host="localhost"))
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert b'"code": "invalid_port"' in body
 
     async def test_any_other_error_shows_nothing_of_itself(self, rig: Rig) -> None:
         await rig.upstream(echo)

@@ -92,6 +92,20 @@ async def test_a_browser_gets_a_page_and_a_program_json(rig: Rig) -> None:
     assert json.loads(body)["code"] == "preview_not_found"
 
 
+async def test_a_head_that_is_refused_has_an_accept_too(rig: Rig) -> None:
+    malformed = rig.request("GET / HTTP/1.1", "Accept: text/html", "Content-Length: x")
+    head, body = await rig.ask(malformed)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nContent-Type: text/html; charset=utf-8\r\n" in head
+    assert b"bad_request</small>" in body
+    head, body = await rig.ask(malformed.replace(b"text/html", b"*/*"))
+    assert b"\r\nContent-Type: application/json\r\n" in head
+    assert json.loads(body)["code"] == "bad_request"
+    client = await rig.client()
+    client.send(malformed.replace(b"GET", b"HEAD"))
+    assert (await client.rest()).endswith(b"\r\n\r\n")
+
+
 async def test_head_gets_no_body_and_the_connection_goes_on(rig: Rig) -> None:
     client = await rig.client()
     client.send(rig.request("HEAD / HTTP/1.1", host="gone.localhost") * 2)

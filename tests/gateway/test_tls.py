@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gateway.conftest import running_rig, until
+from gateway.zoo import Conversation
 from hatchway.errors import InvalidRequest
+from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.tls import ListenerTls
 
 NAME = "preview.example.org"
@@ -218,3 +221,39 @@ async def test_a_renewal_that_fails_changes_nothing(listener: Listener, files: F
     assert late.certificate == early.certificate
     for visitor in (early, late):
         await visitor.leave()
+
+
+@pytest.mark.parametrize("who", ["client", "service"])
+async def test_the_end_of_one_direction_of_a_tunnel_is_the_end_of_both(
+    files: Files, ca: trustme.CA, limits: GatewayLimits, who: str
+) -> None:
+    told, leave = asyncio.Event(), asyncio.Event()
+
+    async def tunnels(conversation: Conversation) -> None:
+        await conversation.head()
+        await conversation.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+        )
+        if who == "service":
+            await conversation.send(b"the last word")
+            conversation.writer.write_eof()
+        assert await conversation.rest() == b""
+        told.set()
+        await leave.wait()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(context)
+    tls = ListenerTls(files.certificate, files.key)
+    async with running_rig(limits, scheme="https", tls=tls.context) as rig, asyncio.timeout(10):
+        await rig.upstream(tunnels)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", rig.port, ssl=context, server_hostname=NAME
+        )
+        writer.write(rig.request("GET / HTTP/1.1", "Connection: upgrade", "Upgrade: x"))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        if who == "service":
+            assert await reader.read() == b"the last word"
+        writer.close()
+        await told.wait()
+        await until(lambda: not rig.gateway.tunnels)
+        leave.set()
