@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import pytest
 import typer.main
 
 from docs.document import ROOT, read
@@ -53,19 +54,17 @@ def test_defaults_are_as_documented() -> None:
     assert f"max_expires_in_seconds={defaults.max_expires_in_seconds}" in README
 
 
-def test_limits_of_the_gateway_are_as_documented() -> None:
-    page = read("docs/gateway-behavior.md")
-    for name, value in dataclasses.asdict(GatewayLimits()).items():
-        if name != "timer_seconds":  # in words: once per second
-            assert re.search(rf"\| {value:,.0f}\b| {value:,.0f} and ", page), f"{name} is {value:,.0f}"
-
-
-def test_every_limit_of_the_gateway_has_its_row() -> None:
-    text = read("docs/deploy.md").partition("\n## Limits and time-outs\n")[2]
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d,.]+) \|", text, re.MULTILINE))
-    assert {name: float(value.replace(",", "")) for name, value in rows.items()} == dataclasses.asdict(
-        GatewayLimits()
-    )
+@pytest.mark.parametrize(
+    ("page", "row"),
+    [
+        ("docs/gateway-behavior.md", r"^\| `(\w+)` \| [^|]+ \| ([\d,.]+) \|"),
+        ("docs/deploy.md", r"^\| `(\w+)` \| ([\d,.]+) \|"),
+    ],
+)
+def test_every_limit_of_the_gateway_has_its_row(page: str, row: str) -> None:
+    text = read(page).partition("\n## Limits and time-outs\n")[2].partition("\n## ")[0]
+    rows = {name: float(value.replace(",", "")) for name, value in re.findall(row, text, re.MULTILINE)}
+    assert rows == dataclasses.asdict(GatewayLimits())
 
 
 def test_the_style_of_contributing_names_real_targets() -> None:
