@@ -304,13 +304,67 @@ class TestPool:
         assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
         assert len(upstream.conversations) == 1
 
-    async def test_a_fresh_connection_that_dies_is_not_tried_again(self, rig: Rig) -> None:
+    async def test_a_fresh_connection_that_dies_is_tried_again_twice(self, rig: Rig) -> None:
         async def dies(conversation: Conversation) -> None:
             await conversation.head()
             conversation.reset()
 
         upstream = await rig.upstream(dies)
-        assert (await rig.ask(rig.request()))[0].startswith(b"HTTP/1.1 502 ")
+        head, _ = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
+        assert len(upstream.conversations) == 3
+
+    @pytest.mark.parametrize("deaths", [1, 2])
+    async def test_a_listener_that_only_tries_its_port_is_not_noticed(self, rig: Rig, deaths: int) -> None:
+        async def dies_at_first(conversation: Conversation) -> None:
+            if len(upstream.conversations) <= deaths:
+                conversation.reset()
+                return
+            await conversation.head()
+            await conversation.send(ok(b"served"))
+
+        upstream = await rig.upstream(dies_at_first)
+        assert (await rig.ask(rig.request()))[1] == b"served"
+        assert len(upstream.conversations) == deaths + 1
+
+    async def test_what_the_gateway_cut_is_not_asked_for_again(self, rig: Rig) -> None:
+        async def once(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(ok(b"served"))
+            await conversation.head()
+            asked_again.set()
+            await conversation.rest()
+
+        asked_again = asyncio.Event()
+        upstream = await rig.upstream(once)
+        assert (await rig.ask(rig.request()))[1] == b"served"
+        second = asyncio.create_task(rig.ask(rig.request()))  # on the connection of the first
+        await asked_again.wait()
+        rig.gateway.forget_vm("vm1")
+        assert (await second)[0].startswith(b"HTTP/1.1 502 ")
+        assert len(upstream.conversations) == 1
+
+    @pytest.mark.parametrize("line", ["POST / HTTP/1.1", "PUT / HTTP/1.1"])
+    async def test_a_request_with_a_body_is_sent_once(self, rig: Rig, line: str) -> None:
+        async def dies(conversation: Conversation) -> None:
+            await conversation.head()
+            conversation.reset()
+
+        upstream = await rig.upstream(dies)
+        head, _ = await rig.ask(rig.request(line, "Content-Length: 2") + b"hi")
+        assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
+        assert len(upstream.conversations) == 1
+
+    async def test_an_answer_that_has_begun_is_not_asked_for_again(self, rig: Rig) -> None:
+        async def breaks_off(conversation: Conversation) -> None:
+            await conversation.head()
+            await conversation.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            conversation.close()
+
+        upstream = await rig.upstream(breaks_off)
+        head, _ = await rig.ask(rig.request())
+        assert head.startswith(b"HTTP/1.1 103 ")
         assert len(upstream.conversations) == 1
 
     async def test_forgetting_a_vm_drops_idle_and_busy_connections_of_it_alone(self, rig: Rig) -> None:
@@ -560,7 +614,9 @@ class TestEarlyAnswers:
 
         async def refuses(conversation: Conversation) -> None:
             await conversation.head()
-            await conversation.send(b"HTTP/1.1 413 Too Much\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+            await conversation.send(
+                b"HTTP/1.1 413 Too Much\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+            )
             conversation.writer.transport.abort()  # with unread bytes in it
             told.set()
 

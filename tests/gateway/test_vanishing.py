@@ -16,6 +16,9 @@ HELD = {"deciding", "deciding_with_a_body", "dialling", "dialling_with_a_body"}
 WITHOUT_SERVICE = HELD | {"connected", "in_the_head", "refused", "a_client_that_does_not_read_the_end"}
 WITH_SERVICE = [name for name in STEPS if name not in WITHOUT_SERVICE]
 
+REPEATED = {"waiting", "pipelined", "upgrading"}
+"""Steps at which a request without a body has been sent, and not a byte of its answer has come."""
+
 
 @pytest.fixture
 async def stage(limits: GatewayLimits) -> AsyncIterator[Stage]:
@@ -117,9 +120,13 @@ async def test_a_service_vanishes(stage: Stage, name: str, how: str) -> None:
         stage.ask()
         assert (await stage.client.answer())[1] == b"honest"
     elif phase is Phase.ASKED:
-        head, _ = await stage.client.answer()
-        assert head.startswith(b"HTTP/1.1 502 ")
-        assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
+        head, body = await stage.client.answer()
+        if name in REPEATED:
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert body == b"honest"
+        else:
+            assert head.startswith(b"HTTP/1.1 502 ")
+            assert b"\r\nHatchway-Error: upstream_closed\r\n" in head
         if name == "pipelined":
             assert (await stage.client.answer())[1] == b"honest"
     elif phase is Phase.UNTIL_CLOSE and how == "in order":
@@ -158,6 +165,8 @@ async def test_the_vm_is_gone(stage: Stage, name: str) -> None:
     stage.rig.gateway.forget_vm("vm1")
     if phase is Phase.ASKED:
         assert (await stage.client.head()).startswith(b"HTTP/1.1 502 ")
+        if name != "pipelined":  # whose next request is another
+            assert len(stage.upstream.conversations) == 1  # not asked again
     elif phase is not Phase.IDLE:
         rest, in_order = await outcome(stage)
         assert not in_order or phase is Phase.TUNNEL

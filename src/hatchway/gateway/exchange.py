@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOREVER = float("inf")
+_MOST_DIALS = 3
+"""How many fresh connections one request may use up. More than two, since what tries its port may try it several times,
+as on 0.0.0.0 and then on ::."""
 
 
 class Exchange:
@@ -40,9 +43,9 @@ class Exchange:
         "_client",
         "_connection",
         "_dialling",
+        "_dials",
         "_held",
         "_over",
-        "_retried",
         "_upstream",
         "limits",
         "plan",
@@ -61,7 +64,7 @@ class Exchange:
         self._held: list[bytes] = []
         self._answering = False
         self._chunked = False
-        self._retried = False
+        self._dials = 0
         self._over = False
         self.plan = plan
         self.limits = client.gateway.limits
@@ -106,6 +109,7 @@ class Exchange:
         return forwarded_lines(client.peer, shape.face.scheme, shape.face.port, shape.claims) + b"\r\n"
 
     def _dial(self) -> None:
+        self._dials += 1
         self._client.hold_dialling()
         self._dialling = self._client.gateway.spawn(self._dialled())
 
@@ -127,7 +131,7 @@ class Exchange:
             elif connection.spoke:
                 self.bad_answer()  # such as a banner, with which other protocols begin
             else:
-                self.upstream_lost(silent=True, used=False)
+                self.upstream_lost(silent=True)
 
     # -- from the client
 
@@ -263,16 +267,19 @@ class Exchange:
             )
         )
 
-    def upstream_lost(self, *, silent: bool, used: bool) -> None:
+    def upstream_lost(self, *, silent: bool) -> None:
         """The service closed the connection before its answer was complete.
+
+        A request that may be repeated (RFC 9110 section 9.2.2) and got not one byte of an answer is sent once more, on
+        a fresh connection: a pooled one may have been closed before the request reached it, and a fresh one may be that
+        of a listener that only tried its port. Development servers listen for an instant to see whether a port is free,
+        and the close that follows resets whoever connected meanwhile.
 
         Args:
             silent: without a single byte of an answer.
-            used: it had served other requests, so it may have been closed before this one reached it.
         """
         self._connection = None
-        if silent and used and self.plan.repeatable and not self._retried:
-            self._retried = True
+        if silent and self.plan.repeatable and self._dials < _MOST_DIALS:
             self._dial()
             return
         self.fail(

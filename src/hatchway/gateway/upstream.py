@@ -24,6 +24,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_answer",
         "_at_eof",
         "_decoder",
+        "_dropped",
         "_heard",
         "_left",
         "_partial",
@@ -35,7 +36,6 @@ class UpstreamConnection(asyncio.Protocol):
         "spoke",
         "transport",
         "upstream",
-        "used",
     )
 
     def __init__(self, pool: Pool, upstream: Upstream) -> None:
@@ -44,8 +44,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self.exchange: Exchange | None = None
         self.idle_since = 0.0
-        self.used = False
-        """It has served an exchange, so the service may close it at any time."""
         self.spoke = False
         """The service said something that nobody asked for."""
         self._heard = False  # an interim answer to the request under way
@@ -55,6 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder: ChunkedDecoder | None = None
         self._reading = True
         self._at_eof = False
+        self._dropped = False
         self._spare: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -178,7 +177,6 @@ class UpstreamConnection(asyncio.Protocol):
         """The answer is complete: the connection goes back to the pool, if both sides are done with it."""
         self.exchange = None
         self._heard = False
-        self.used = True
         if self._spare is not None:
             self._drop_spare()
         unsent = exchange.plan.body and self.transport.get_write_buffer_size()
@@ -236,8 +234,9 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is not None and answer.body == UNTIL_CLOSE and self._at_eof and error is None:
             exchange.answer_done(answer, [])
         else:
-            silent = not self._partial and not self._heard and answer is None
-            exchange.upstream_lost(silent=silent, used=self.used)
+            # One that was dropped, as when its preview is revoked or its VM ends, must not be made again.
+            silent = not (self._partial or self._heard or self._dropped) and answer is None
+            exchange.upstream_lost(silent=silent)
 
     # -- for the exchange and the pool
 
@@ -263,4 +262,5 @@ class UpstreamConnection(asyncio.Protocol):
 
     def drop(self) -> None:
         """Ends the connection at once. An exchange on it learns of that by itself."""
+        self._dropped = True
         self.transport.abort()
