@@ -10,39 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.stub_server import VM_ID, StubServer, answer, refusal
-from hatchway.cli.demo_steps import fetch_when_listening
-from hatchway.client import AsyncClient
-from hatchway.errors import Unavailable
-
-CLOSED = refusal("502 Bad Gateway", "port_closed", Hatchway_Error="port_closed")
-PORT = ("GET", f"/api/vms/{VM_ID}/ports/3000/")
-
-
-async def test_waiting_until_something_listens(server: StubServer) -> None:
-    server.on(*PORT, CLOSED, CLOSED, answer(b"Hello"))
-    async with AsyncClient(server.url) as client:
-        response = await fetch_when_listening(client.vm.get_or_create("a"), 3000)
-    assert response.body == b"Hello"
-    assert len(server.to(*PORT)) == 3
-
-
-async def test_waiting_has_an_end(server: StubServer) -> None:
-    server.on(*PORT, CLOSED)
-    async with AsyncClient(server.url) as client:
-        with pytest.raises(Unavailable) as caught:
-            await fetch_when_listening(client.vm.get_or_create("a"), 3000, timeout=0)
-    assert caught.value.code == "port_closed"
-
-
-async def test_other_troubles_are_not_waited_for(server: StubServer) -> None:
-    server.on(*PORT, refusal("503 Service Unavailable", "vm_boot_failed", Hatchway_Error="vm_boot_failed"))
-    async with AsyncClient(server.url) as client:
-        with pytest.raises(Unavailable) as caught:
-            await fetch_when_listening(client.vm.get_or_create("a"), 3000)
-    assert caught.value.code == "vm_boot_failed"
-    assert len(server.to(*PORT)) == 1
-
 
 async def start_demo(tmp_path: Path, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(

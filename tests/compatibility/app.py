@@ -44,8 +44,6 @@ class App:
     """Its name in `locked_versions`; None: it comes with the machine."""
     prepare: Sequence[Sequence[str]] = ()
     """Commands to run to their end before."""
-    says_when_ready: bytes | None = None
-    """What it prints once it serves; None: it serves as soon as it listens."""
 
     @property
     def locked_version(self) -> str | None:
@@ -142,8 +140,6 @@ class ToLoopback(httpx.AsyncHTTPTransport):
 
 async def _wait_until_it_answers(agent: Agent, app: App) -> None:
     async def answers() -> bool:
-        if app.says_when_ready is not None and app.says_when_ready not in await _said(agent):
-            return False
         try:
             await agent.vm_fetch(app.port, "/")
         except HatchwayError as error:

@@ -20,9 +20,6 @@ APP = App(
     command=("node", f"{NODE_MODULES}/vite/bin/vite.js"),
     version=("node", f"{NODE_MODULES}/vite/bin/vite.js", "--version"),
     locked_as="npm:vite",
-    # Before it serves, Vite listens on its port for an instant to see whether it is free, with a server that never
-    # answers, and goes on once that has no connection.
-    says_when_ready=b"ready in",
 )
 
 

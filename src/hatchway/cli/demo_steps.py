@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import httpx
 
 from hatchway.cli.narrator import Narrator
-from hatchway.client import Agent, AsyncClient, FetchResponse, Preview
-from hatchway.errors import HatchwayError, Unavailable
+from hatchway.client import AsyncClient, Preview
+from hatchway.errors import HatchwayError
 
 SERVER_JS = """\
 require("http").createServer((request, response) => {
@@ -26,9 +25,6 @@ require("http").createServer((request, response) => {
 OTHER_SERVER_JS = """\
 require("http").createServer((request, response) => response.end("Hello from another VM")).listen(3000);
 """
-
-LISTEN_SECONDS = 15.0
-_RETRY_SECONDS = 0.02
 
 
 async def show(narrator: Narrator, client: AsyncClient) -> Preview:
@@ -51,7 +47,7 @@ async def show(narrator: Narrator, client: AsyncClient) -> Preview:
         narrator.answer(f"pid {process.pid}")
 
     with narrator.step("Fetch from it", 'response = await agent.vm_fetch(3000, "/")'):
-        response = await fetch_when_listening(agent, 3000)
+        response = await agent.vm_fetch(3000, "/")
         narrator.answer(f"{response.status} {response.status_text}: {response.text}")
         _expect(response.status == 200 and response.text == "Hello from VM", "the VM's web server")
 
@@ -114,7 +110,7 @@ async def show(narrator: Narrator, client: AsyncClient) -> Preview:
             other = client.vm.get_or_create(["another-agent"])
             await other.write_file("/home/user/server.js", OTHER_SERVER_JS)
             await other.spawn("node", ["/home/user/server.js"])
-            answers = [await fetch_when_listening(other, 3000), await agent.vm_fetch(3000, "/")]
+            answers = [await other.vm_fetch(3000, "/"), await agent.vm_fetch(3000, "/")]
             narrator.answer(f"another-agent, port 3000: {answers[0].text}")
             narrator.answer(f"my-agent, port 3000: {answers[1].text}")
             texts = [answer.text for answer in answers]
@@ -126,22 +122,6 @@ async def show(narrator: Narrator, client: AsyncClient) -> Preview:
             narrator.answer(f"{page.status_code} {page.reason_phrase}: {page.text}")
             _expect(page.status_code == 200, "the last preview")
     return last
-
-
-async def fetch_when_listening(agent: Agent, port: int, timeout: float = LISTEN_SECONDS) -> FetchResponse:
-    """The answer to `GET /`, as soon as something listens on `port`.
-
-    Raises:
-        Unavailable: `port_closed` if nothing does within `timeout` seconds.
-    """
-    deadline = asyncio.get_running_loop().time() + timeout
-    while True:
-        try:
-            return await agent.vm_fetch(port, "/")
-        except Unavailable as error:
-            if error.code != "port_closed" or asyncio.get_running_loop().time() > deadline:
-                raise
-        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _open(
