@@ -14,6 +14,7 @@ A request's way through the modules:
 - `exchange`: one request and its answer: the retry, early answers, and every way it can break.
 - `rewrite_request`: the head as the service sees it; `forwarded`: who asked, as the service is told. Pure.
 - `answers`: an answer as the client gets it, remembered for heads that repeat; `rewrite_answer`: its head. Pure.
+  `answer_shape`: what heads have in common that differ only in values. Pure.
 - `service_view`: a request's addresses from outside and inside; `hop_by_hop`: what is not passed on;
   `recent`: a memory of bounded size. Pure.
 - `pool`: keep-alive connections per upstream.

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from hatchway.gateway.answer_shape import AnswerShape, Key, key_of
 from hatchway.gateway.framing import FramingError, parse_answer_head
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.recent import Recent
-from hatchway.gateway.rewrite_answer import answer_for_client, body_on_the_wire, upstream_stays_open
+from hatchway.gateway.rewrite_answer import (
+    answer_parts,
+    bodiless,
+    body_on_the_wire,
+    put_together,
+    upstream_stays_open,
+)
 from hatchway.gateway.service_view import ServiceView
 
 _REMEMBERED = 16
+_SHAPES = 16
 _HEAD_BYTES = 4096
 
 
@@ -61,6 +69,7 @@ class Answers(Recent[bytes, Answer]):
         self._minor = minor
         self._keep_alive = keep_alive
         self._upgrade = upgrade
+        self._shapes: Recent[Key, AnswerShape] = Recent(_SHAPES)
 
     def render(self, raw: bytes, *, close: bool) -> Answer:
         """The answer for the client, for a head that is not remembered.
@@ -72,15 +81,46 @@ class Answers(Recent[bytes, Answer]):
         Raises:
             FramingError: the head is not HTTP/1.x.
         """
+        if close or len(raw) > _HEAD_BYTES:
+            return self._taken_apart(raw, close=close)
+        answer = self._like_another(raw) or self._taken_apart(raw, close=False)
+        self.remember(raw, answer)
+        return answer
+
+    def _like_another(self, raw: bytes) -> Answer | None:
+        """Of a head that differs from one before only in values that mean nothing here; None if there was none."""
+        lines = raw[:-4].split(b"\r\n")
+        try:
+            shape = self._shapes.get(key_of(lines))
+        except ValueError:
+            return None  # taken apart, it is told what is wrong with it
+        if shape is None:
+            return None
+        rewritten = shape.rewrite(lines)
+        if rewritten is None:
+            return None
+        head, body = rewritten
+        return Answer(
+            shape.status,
+            head,
+            body,
+            chunked=shape.chunked,
+            reusable=shape.reusable,
+            close=not self._keep_alive,
+        )
+
+    def _taken_apart(self, raw: bytes, *, close: bool) -> Answer:
         head = parse_answer_head(raw, max_fields=self._limits.header_fields)
         if head.status == 101 and (not self._upgrade or b"upgrade" not in head.connection):
             raise FramingError("the service switched protocols without being asked")
         body = body_on_the_wire(head, head_only=self._head_only)
         chunked = body < 0 and self._minor == 1
         ends = close or not self._keep_alive
-        rendered = answer_for_client(head, self._view, body=body, chunked=chunked, close=ends)
+        parts = answer_parts(head, self._view, body=body, chunked=chunked, close=ends)
         reusable = upstream_stays_open(head, body)
-        answer = Answer(head.status, rendered, body, chunked=chunked, reusable=reusable, close=ends)
-        if not close and len(raw) <= _HEAD_BYTES:
-            self.remember(raw, answer)
-        return answer
+        if not close and parts.kept and AnswerShape.fits(head):
+            same = None if head.body >= 0 and not bodiless(head, head_only=self._head_only) else body
+            key = key_of(raw[:-4].split(b"\r\n"))
+            self._shapes.remember(key, AnswerShape(head, parts, same, chunked=chunked, reusable=reusable))
+        rendered = put_together(parts, self._view)
+        return Answer(head.status, rendered, body, chunked=chunked, reusable=reusable, close=ends)

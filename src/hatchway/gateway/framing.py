@@ -163,6 +163,22 @@ def _field(line: bytes) -> Field:
     return Field(name.lower(), value.strip(b" \t"), line + b"\r\n")
 
 
+def field_name(line: bytes) -> bytes:
+    """The name in a header field's line, given without its CRLF, in lower case.
+
+    Raises:
+        ValueError: the line is malformed.
+    """
+    if _FIELD.fullmatch(line) is None:
+        raise ValueError
+    return line[: line.index(b":")].lower()
+
+
+def is_length(value: bytes) -> bool:
+    """Whether this is a Content-Length as it is accepted, white space apart."""
+    return _LENGTH.fullmatch(value) is not None
+
+
 # Most lines of a head came before, also where the head as a whole did not.
 _remembered_field = lru_cache(_REMEMBERED_LINES)(_field)
 

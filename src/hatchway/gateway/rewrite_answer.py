@@ -6,6 +6,8 @@ added. Everything else passes as it came, in number, order and spelling.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from hatchway.gateway.cors import ANSWER_HEADERS
 from hatchway.gateway.framing import UNTIL_CLOSE, AnswerHead, Field
 from hatchway.gateway.hop_by_hop import HOP_BY_HOP, passed_on
@@ -19,15 +21,43 @@ control API's."""
 _NOT_FROM_SHARED_ORIGIN = frozenset(
     {b"clear-site-data", b"service-worker-allowed", b"strict-transport-security"}
 )
-_MAPPED = frozenset({b"location", b"content-location", b"set-cookie"})
+MAPPED = frozenset({b"location", b"content-location", b"set-cookie"})
+"""The fields whose values are rewritten."""
 _NOTHING: frozenset[bytes] = frozenset()
 _SERVICE_HOSTS = (b"localhost", b"127.0.0.1", b"[::1]", b"0.0.0.0")
+
+
+class AnswerParts(NamedTuple):
+    """An answer's head for the client, before it is put together."""
+
+    start: bytes
+    """The status line."""
+    kept: list[Field]
+    """What the client gets of the fields."""
+    end: bytes
+    """What is added behind them, with the empty line."""
 
 
 def answer_for_client(
     answer: AnswerHead, view: ServiceView | None, *, body: int, chunked: bool, close: bool
 ) -> bytes:
-    """An answer's head for the client, ending with the empty line.
+    """An answer's head for the client, ending with the empty line. The parameters are those of `answer_parts`."""
+    return put_together(answer_parts(answer, view, body=body, chunked=chunked, close=close), view)
+
+
+def put_together(parts: AnswerParts, view: ServiceView | None) -> bytes:
+    """The whole head, in which the service's own addresses are mapped back."""
+    mapped = MAPPED if view is not None and view.preview else _NOTHING
+    lines = [
+        _mapped(each, view) if view is not None and each.name in mapped else each.line for each in parts.kept
+    ]
+    return parts.start + b"".join(lines) + parts.end
+
+
+def answer_parts(
+    answer: AnswerHead, view: ServiceView | None, *, body: int, chunked: bool, close: bool
+) -> AnswerParts:
+    """What a client gets of an answer's head.
 
     Args:
         answer: as the upstream sent it.
@@ -39,7 +69,6 @@ def answer_for_client(
     """
     status = answer.status
     interim = status < 200
-    lines = [b"HTTP/1.1 %d %s\r\n" % (status, answer.reason)]
     dropped = HOP_BY_HOP
     if view is not None:
         dropped |= {b"hatchway-error"}
@@ -54,23 +83,15 @@ def answer_for_client(
     if upgrade:
         dropped -= {b"upgrade"}
         options -= {b"upgrade"}
-    names = set()
-    mapped = _MAPPED if view is not None and view.preview else _NOTHING
-    for each in passed_on(answer.fields, options, dropped):
-        names.add(each.name)
-        lines.append(_mapped(each, view) if view is not None and each.name in mapped else each.line)
-    if chunked:
-        lines.append(b"Transfer-Encoding: chunked\r\n")
+    kept = passed_on(answer.fields, options, dropped)
+    end = b"Transfer-Encoding: chunked\r\n" if chunked else b""
     if view is not None and not interim:
-        lines.append(_additions(names, view))
+        end += _additions({each.name for each in kept}, view)
     if upgrade:
-        lines.append(
-            b"Connection: upgrade, close\r\n" if close and status != 101 else b"Connection: upgrade\r\n"
-        )
+        end += b"Connection: upgrade, close\r\n" if close and status != 101 else b"Connection: upgrade\r\n"
     elif close and not interim:
-        lines.append(b"Connection: close\r\n")
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        end += b"Connection: close\r\n"
+    return AnswerParts(b"HTTP/1.1 %d %s\r\n" % (status, answer.reason), kept, end + b"\r\n")
 
 
 def _additions(names: set[bytes], view: ServiceView) -> bytes:
@@ -125,12 +146,14 @@ def public_cookie(cookie: bytes, view: ServiceView) -> bytes:
     return b";".join(kept)
 
 
+def bodiless(answer: AnswerHead, *, head_only: bool) -> bool:
+    """Whether no body follows, whatever the head says: to HEAD, in 1xx, 204 and 304 (RFC 9112 section 6.3)."""
+    return head_only or answer.status < 200 or answer.status in (204, 304)
+
+
 def body_on_the_wire(answer: AnswerHead, *, head_only: bool) -> int:
-    """How long the body is that follows this head: 0 for HEAD, 1xx, 204 and 304 whatever the head says (RFC
-    9112 section 6.3)."""
-    if head_only or answer.status < 200 or answer.status in (204, 304):
-        return 0
-    return answer.body
+    """How long the body is that follows this head, 0 where there can be none."""
+    return 0 if bodiless(answer, head_only=head_only) else answer.body
 
 
 def upstream_stays_open(answer: AnswerHead, body: int) -> bool:
