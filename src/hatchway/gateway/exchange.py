@@ -270,8 +270,8 @@ class Exchange:
     def upstream_lost(self, *, silent: bool) -> None:
         """The service closed the connection before its answer was complete.
 
-        A request that may be repeated (RFC 9110 section 9.2.2) and got not one byte of an answer is sent once more, on
-        a fresh connection: a pooled one may have been closed before the request reached it, and a fresh one may be that
+        A request that may be repeated (RFC 9110 section 9.2.2) and got not one byte of an answer is sent again, on a
+        fresh connection: a pooled one may have been closed before the request reached it, and a fresh one may be that
         of a listener that only tried its port. Development servers listen for an instant to see whether a port is free,
         and the close that follows resets whoever connected meanwhile.
 
