@@ -23,20 +23,26 @@ LISTENS_LATER = (
 FAILS_LATER = "setTimeout(() => { console.error('cannot start: \\x1b[31mSECRET'); process.exit(3) }, 300)"
 NEVER_LISTENS = "setInterval(() => {}, 1000)"
 TRIES_ITS_PORT = """
-const hosts = ['0.0.0.0', '::', '0.0.0.0', '::', '127.0.0.1'];
-function next() {
-  const host = hosts.shift();
-  if (host === undefined) {
-    require('http').createServer((_, answer) => answer.end('up')).listen(3000);
-    return;
-  }
-  const probe = require('net').createServer();
-  probe.once('listening', () => probe.close(next));
-  probe.listen(3000, host);
-}
-setTimeout(next, 100);
+import http.server, select, socket
+
+for _ in range(2):
+    with socket.create_server(("127.0.0.1", 3000)) as probe:
+        select.select([probe], [], [])
+
+class Up(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"up")
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 100
+
+Server(("127.0.0.1", 3000), Up).serve_forever()
 """
-"""As Vite does: it sees whether a port is free by listening on it, and goes on once that listener is closed."""
+"""As development servers do, it sees whether its port is free by listening on it; here each time until somebody has
+connected, whom the end of that listener resets."""
 PAGE = {"Accept": "text/html"}
 
 
@@ -99,18 +105,14 @@ async def test_everybody_who_is_there_first_is_answered(
 
 
 async def test_a_service_that_tries_its_port_first_is_waited_for_on(
-    client: AsyncClient, server: ServerProcess, http: httpx.AsyncClient
+    agent: Agent, server: ServerProcess, http: httpx.AsyncClient
 ) -> None:
-    """Whoever connects to what only tries the port is reset; many at once, so that some are."""
-    for number in range(5):
-        agent = client.vm.get_or_create(["tries its port", str(number)])
-        preview = await agent.create_signed_preview_url(3000)
-        await agent.spawn("node", ["-e", TRIES_ITS_PORT])
-        fetches = asyncio.gather(*(agent.vm_fetch(3000, "/") for _ in range(20)))
-        visits = asyncio.gather(*(_visit(http, server, preview) for _ in range(20)))
-        assert [(response.status, response.text) for response in await fetches] == [(200, "up")] * 20
-        assert [(answer.status_code, answer.text) for answer in await visits] == [(200, "up")] * 20
-        await agent.destroy()
+    preview = await agent.create_signed_preview_url(3000)
+    await agent.spawn("python3", ["-c", TRIES_ITS_PORT])
+    fetches = asyncio.gather(*(agent.vm_fetch(3000, "/") for _ in range(20)))
+    visits = asyncio.gather(*(_visit(http, server, preview) for _ in range(20)))
+    assert [(response.status, response.text) for response in await fetches] == [(200, "up")] * 20
+    assert [(answer.status_code, answer.text) for answer in await visits] == [(200, "up")] * 20
 
 
 async def test_a_websocket_is_connected_once_its_service_listens(agent: Agent, server: ServerProcess) -> None:

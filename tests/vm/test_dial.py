@@ -152,6 +152,19 @@ async def hostile() -> AsyncIterator[tuple[Dialer, Callable[[list[int]], asyncio
     await channel.wait_ended()
 
 
+async def test_a_listener_that_closes_while_it_is_dialled_is_none(
+    hostile: tuple[Dialer, Callable[[list[int]], asyncio.Task[None]]],
+) -> None:
+    dialer, _ = hostile
+    with socket.socket() as sock, socket.create_server(("127.0.0.1", 0)) as listener:
+        sock.setblocking(False)
+        connecting = asyncio.create_task(dialer._connect(sock, listener.getsockname(), 5))
+        await asyncio.sleep(0)  # it has begun, and its outcome is not known yet
+        assert not connecting.done()
+        listener.close()
+        assert await connecting is False
+
+
 @pytest.mark.parametrize(
     "make",
     [

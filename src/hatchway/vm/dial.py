@@ -79,7 +79,9 @@ class Dialer:
         except OSError as error:
             sock.close()
             # 127.0.0.1 is always there: what is not refused there has another reason, such as no free port left.
-            if sock.family == socket.AF_INET and not isinstance(error, ConnectionRefusedError):
+            # A reset is from what listened and closed its listener since: it may only have tried its port.
+            nothing_listens = isinstance(error, ConnectionRefusedError | ConnectionResetError)
+            if sock.family == socket.AF_INET and not nothing_listens:
                 raise _not_answering(address[1]) from None
             return False
         except BaseException:
