@@ -39,7 +39,8 @@ class Reader:
         """A message has begun and not ended."""
         self.broken = False
         """llhttp refused what came."""
-        self._answers = answers
+        self.head: Message | None = None
+        """The last head that was complete, without a body."""
         self._complete = complete
         self._parser = httptools.HttpResponseParser(self) if answers else httptools.HttpRequestParser(self)
 
@@ -74,6 +75,7 @@ class Reader:
             self._start = b"%d" % self._parser.get_status_code()
         else:
             self._start = self._parser.get_method() + b" " + self._start
+        self.head = Message(self._start, list(self._fields), b"")
 
     def on_message_complete(self) -> None:
         self.unfinished = False
@@ -131,3 +133,20 @@ class Witness:
                 await conversation.writer.drain()
 
         return serve
+
+
+def read_request_head(head: bytes) -> Message:
+    """A request's head alone, whatever its method and whether or not its body follows.
+
+    Raises:
+        ValueError: llhttp refuses it.
+    """
+    # llhttp knows a fixed set of methods, and takes no byte over 0x7f in a target.
+    _, target, rest = head.split(b" ", 2)
+    plain = b"GET " + bytes(byte if byte < 0x80 else 0x7E for byte in target) + b" " + rest
+    reader = Reader()
+    reader.feed(plain)
+    message = reader.head
+    if message is None or reader.broken:
+        raise ValueError("llhttp does not take this head")
+    return message._replace(start=b"GET " + target)
