@@ -19,7 +19,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!\"$-~\x80-\xff]+) HTTP/1\.([
 _OTHER_VERSION = re.compile(rb"(" + _TOKEN + rb") [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(_TOKEN + rb":[\t -~\x80-\xff]*+")
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
+_NOT_FORBIDDEN = bytes(each for each in range(256) if each in b"\t\r\n" or (each >= 0x20 and each != 0x7F))
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _ANSWER_START = b"HTTP/1."
 _OF_THE_CONNECTION = frozenset({b"connection", b"content-length", b"transfer-encoding"})
@@ -91,8 +91,18 @@ class AnswerHead(NamedTuple):
 
 def find_forbidden(data: bytes | bytearray, start: int = 0) -> bool:
     """Whether an unfinished head already holds a byte that no head may hold: a control byte, a bare CR or a
-    bare LF."""
-    return _FORBIDDEN.search(data, start) is not None
+    bare LF. A CR at its end may still get its LF.
+
+    Args:
+        data: as much of the head as there is.
+        start: how many of its bytes were looked at before.
+    """
+    # Counting is many times faster than a regular expression, and a head may come in many pieces.
+    part = data[start - 1 :].removeprefix(b"\n") if start else data
+    if part.translate(None, _NOT_FORBIDDEN):
+        return True
+    pairs = part.count(b"\r\n")
+    return part.count(b"\n") != pairs or part.count(b"\r") != pairs + part.endswith(b"\r")
 
 
 def check_unfinished_head(head: bytes | bytearray, searched: int, *, max_head: int, max_target: int) -> None:
