@@ -35,6 +35,8 @@ class FrameBoundary:
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the stream, in pieces of any size."""
         at, size = 0, len(data)
+        if size < 128 and size > 1 and data[1] == size - 2 and not self._left and not self._header:
+            return  # the usual case: one whole short frame, not masked
         while at < size:
             if self._left:
                 step = min(self._left, size - at)
