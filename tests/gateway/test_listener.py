@@ -258,7 +258,7 @@ class TestSlowDecisions:
         assert (await client.answer())[0].startswith(b"HTTP/1.1 200 ")
 
     def known(self, rig: Rig) -> tuple[object, object]:
-        plan = rig.gateway.plans_for("127.0.0.1").make(rig.request())
+        plan = rig.gateway.known_peer("127.0.0.1")[0].make(rig.request())
         return plan.destination, plan.facts
 
     async def test_a_refusal(self, rig: Rig) -> None:

@@ -55,9 +55,9 @@ async def test_what_is_remembered_is_bounded(rig: Rig) -> None:
         client.send(rig.request(f"GET /{n} HTTP/1.1"))
         _, body = await client.answer()
         assert body.startswith(b"GET /%d " % n)
-    assert len(rig.gateway.plans_for("127.0.0.1")) == 256
+    assert len(rig.gateway.known_peer("127.0.0.1")[0]) == 256
     await rig.ask(rig.request("GET / HTTP/1.1", "X: " + "y" * 5000))
-    assert max(map(len, rig.gateway.plans_for("127.0.0.1"))) <= 4096
+    assert max(map(len, rig.gateway.known_peer("127.0.0.1")[0])) <= 4096
 
 
 async def test_the_same_head_gets_each_answer_as_it_comes(rig: Rig) -> None:

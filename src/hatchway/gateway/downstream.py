@@ -13,7 +13,6 @@ from hatchway.gateway.decision import settle
 from hatchway.gateway.destination import PortDestination
 from hatchway.gateway.exchange import Exchange
 from hatchway.gateway.flow import Hold, Reading, has_left, make_reset, untaken_bytes
-from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
 from hatchway.gateway.seam import Allow, Deny, Verdict
@@ -82,8 +81,7 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer = peer[0].partition("%")[0] if isinstance(peer, tuple) else "unknown"
         gateway = self.gateway
-        self._plans = gateway.plans_for(self.peer)
-        self.forwarded = forwarded_lines(self.peer, gateway.scheme, gateway.port) + b"\r\n"
+        self._plans, self.forwarded = gateway.known_peer(self.peer)
         gateway.connections.add(self)
 
     # -- from the client

@@ -12,17 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 from hatchway.gateway.downstream import ClientConnection
-from hatchway.gateway.forwarded import Network, is_trusted
+from hatchway.gateway.forwarded import Network, forwarded_lines, is_trusted
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.live_grants import LiveGrants
 from hatchway.gateway.plan_book import PlanBook
 from hatchway.gateway.pool import Pool
+from hatchway.gateway.recent import Recent
 from hatchway.gateway.request_shape import PublicFace
 from hatchway.gateway.seam import Backend
 from hatchway.gateway.tunnel import Tunnel
 
 _BACKLOG = 2048
 _CUT_AT_ONCE = 50
+_KNOWN_PEERS = 1024
 _LAST_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Gateway:
         self.connections: set[ClientConnection] = set()
         self.tunnels: set[Tunnel] = set()
         self.draining = False
+        self._known_peers: Recent[str, tuple[PlanBook, bytes]] = Recent(_KNOWN_PEERS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.TimerHandle | None = None
@@ -110,6 +113,7 @@ class Gateway:
         face = PublicFace(self.preview_domain, self.scheme, self.port, moves_navigations=moves)
         self._plans = PlanBook(face, self.limits)
         self._plans_of_proxies = PlanBook(replace(face, behind_proxy=True), self.limits)
+        self._known_peers.clear()
         await self._server.start_serving()
         self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         return bound[0], bound[1]
@@ -184,9 +188,19 @@ class Gateway:
 
     # -- for the connections
 
-    def plans_for(self, peer: str) -> PlanBook:
-        """The plans for whoever connects from an address: a trusted proxy's heads mean more than others'."""
-        return self._plans_of_proxies if is_trusted(peer, self._trusted_proxies) else self._plans
+    def known_peer(self, peer: str) -> tuple[PlanBook, bytes]:
+        """What every connection from an address begins with, remembered for some addresses.
+
+        Returns:
+            The plans for its heads: a trusted proxy's mean more than others'. And its `forwarded_lines` with the empty
+            line that ends a head.
+        """
+        known = self._known_peers.get(peer)
+        if known is None:
+            plans = self._plans_of_proxies if is_trusted(peer, self._trusted_proxies) else self._plans
+            known = plans, forwarded_lines(peer, self.scheme, self.port) + b"\r\n"
+            self._known_peers.remember(peer, known)
+        return known
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs what cannot be answered at once; the gateway's end is the end of it."""
