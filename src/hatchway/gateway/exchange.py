@@ -46,6 +46,7 @@ class Exchange:
         "_dials",
         "_held",
         "_over",
+        "_unsent",
         "_upstream",
         "limits",
         "plan",
@@ -66,6 +67,7 @@ class Exchange:
         self._chunked = False
         self._dials = 0
         self._over = False
+        self._unsent: list[bytes] = []  # of the answer
         self.plan = plan
         self.limits = client.gateway.limits
         self.request_done = plan.body == 0
@@ -210,11 +212,11 @@ class Exchange:
         if self.plan.shape.head.minor == 1:
             self._client.transport.write(answer.head)
 
-    def answer_head(self, answer: Answer, data: bytes) -> None:
+    def answer_head(self, answer: Answer) -> None:
         """The head of the final answer, whose body follows."""
         self._answering = True
         self._chunked = answer.chunked
-        self._client.transport.write(data)
+        self._unsent.append(answer.head)
 
     def whole_answer(self, answer: Answer, data: bytes) -> None:
         """The final answer, head and body in one."""
@@ -226,12 +228,16 @@ class Exchange:
 
     def answer_body(self, pieces: list[bytes]) -> None:
         """A part of the answer's body, decoded."""
-        if self._chunked:
-            pieces = encode_chunk(pieces)
-        if len(pieces) == 1:
-            self._client.transport.write(pieces[0])
-        elif pieces:
-            self._client.transport.writelines(pieces)
+        self._unsent += encode_chunk(pieces) if self._chunked else pieces
+
+    def send_answer(self) -> None:
+        """Passes on what there is of the answer: what came in one piece leaves in one, with one system call."""
+        unsent = self._unsent
+        if len(unsent) == 1:
+            self._client.transport.write(unsent.pop())
+        elif unsent:
+            self._unsent = []
+            self._client.transport.writelines(unsent)
         self.moved()
 
     def answer_done(self, answer: Answer, trailers: list[bytes]) -> None:
@@ -239,7 +245,8 @@ class Exchange:
         self._over = True
         self._connection = None
         if answer.chunked:
-            self._client.transport.write(encode_last_chunk(trailers))
+            self._unsent.append(encode_last_chunk(trailers))
+        self.send_answer()
         self._client.finish(close=answer.close)
 
     def switch_protocols(self, answer: Answer, first: bytes) -> None:

@@ -95,7 +95,10 @@ class UpstreamConnection(asyncio.Protocol):
                 self._body(exchange, data)
             else:
                 self._head(exchange, self._partial + data if self._partial else data)
+            if self._answer is not None:
+                exchange.send_answer()
         except FramingError:
+            exchange.send_answer()
             self._abandon(exchange)
             exchange.bad_answer()
 
@@ -133,8 +136,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._release(exchange, answer)
             exchange.whole_answer(answer, answer.head + data[end:] if body else answer.head)
             return
-        exchange.answer_head(answer, answer.head)
-        exchange.moved()
+        exchange.answer_head(answer)
         self._answer = answer
         self._left = body
         self._decoder = ChunkedDecoder(exchange.limits.head_bytes) if body == CHUNKED else None
