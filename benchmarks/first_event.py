@@ -4,8 +4,8 @@ The service sends the head and the first event at once and in one piece, and the
 sample is a connection of its own, which has made one short request before: so the proxies have a connection to the
 service ready, and what is measured is passing on a request and the beginning of an answer that does not end. nginx
 runs with `proxy_buffering off`, or events would wait in its buffers. Alternating; a ratio of 1 would be as fast as the
-other. By `strace` the gateway makes no system call too many: it reads the request, writes it, reads the answer, and writes
-head and event at once. What it needs more than nginx is Python's time and the event loop's.
+other. By `strace` the gateway makes no system call too many: it reads the request, writes it, reads the answer, and
+writes head and event at once. What it needs more than nginx is Python's time and the event loop's.
 
     python -m benchmarks.first_event [--quick]
 """

@@ -6,10 +6,10 @@ system time of the proxy's process. A ratio above 1 is better than the other, wh
 and upstream share the machine's cores.
 
 Where the rest goes, by `perf record` on either process under this load: 70 % of our time is the kernel's, 20 % the
-interpreter's, 7 % the event loop's and 4 % the C library's; 78 % of nginx's is the kernel's. By `strace`, uvloop makes
-15 system calls for such a connection while nothing else happens, where nginx makes 12: it asks for both addresses of the
-socket, takes it out of epoll before it is closed, and looks for events once more before the close is told. The Python
-part is making the objects of a connection, and setting it up and taking it down in uvloop.
+interpreter's, 7 % the event loop's and 4 % the C library's; 78 % of nginx's is the kernel's. By `strace`, uvloop
+makes 15 system calls for such a connection while nothing else happens, where nginx makes 12: it asks for both addresses
+of the socket, takes it out of epoll before it is closed, and looks for events once more before the close is told. The
+Python part is making the objects of a connection, and setting it up and taking it down in uvloop.
 
     python -m benchmarks.new_connections [--quick]
 """
