@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.conftest import OTHER_TOKEN, TOKEN, Rig
+from gateway.conftest import OTHER_TOKEN, TOKEN, Rig, until
 from gateway.zoo import Conversation, answers, answers_and_closes, echo, gzipped, ok
 from hatchway.gateway.body import ChunkedDecoder
 
@@ -603,6 +603,30 @@ async def settled(measure: Callable[[], int]) -> int:
         now = measure()
         last, same = (now, same + 1) if now == last else (now, 0)
     return last
+
+
+class TestRepeating:
+    async def test_what_a_service_took_its_time_for_is_not_sent_again(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be that very request that ends the service."""
+        monkeypatch.setattr("hatchway.gateway.exchange._SOON", 0.05)
+        ends = asyncio.Event()
+
+        async def works_and_ends(conversation: Conversation) -> None:
+            await conversation.head()
+            await ends.wait()
+
+        upstream = await rig.upstream(works_and_ends)
+        client = await rig.client()
+        client.send(rig.request())
+        await until(lambda: bool(upstream.received))
+        asked = rig.gateway.pool.now
+        await until(lambda: rig.gateway.pool.now > asked + 0.1)
+        ends.set()
+        head, _ = await client.answer()
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert len(upstream.conversations) == 1
 
 
 class TestEarlyAnswers:

@@ -10,6 +10,8 @@ from hatchway.gateway.recent import Recent
 from hatchway.gateway.request_shape import PublicFace
 from hatchway.gateway.seam import Allow, Upstream
 
+DATED = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\n"
+NOW = b"Mon, 12 Jan 1970 13:46:40 GMT"
 FACE = PublicFace("localhost", "http", 6420)
 RAW = f"GET /a HTTP/1.1\r\nHost: {TOKEN}.localhost:1\r\nAuthorization: Bearer secret\r\n\r\n".encode()
 
@@ -39,13 +41,28 @@ def test_no_secret_in_a_repr() -> None:
 
 def test_an_answer_is_rendered_once_but_not_where_the_connection_has_to_close() -> None:
     route = make_plan(RAW, FACE, GatewayLimits()).route(Allow(Upstream("vm", 3000), 1))
-    answer = route.answers.render(ok()[:-2], close=False)
-    assert route.answers.get(ok()[:-2]) is answer
-    closing = route.answers.render(ok()[:-2], close=True)
+    answer = route.answers.render(DATED, NOW, close=False)
+    assert route.answers.get(DATED) is answer
+    closing = route.answers.render(DATED, NOW, close=True)
     assert closing.close
     assert b"Connection: close\r\n" in closing.head
-    assert route.answers.get(ok()[:-2]) is answer
+    assert route.answers.get(DATED) is answer
     assert not answer.close
+
+
+def test_an_answer_without_a_date_gets_one_that_is_not_remembered() -> None:
+    answers = make_plan(RAW, FACE, GatewayLimits()).route(Allow(Upstream("vm", 3000), 1)).answers
+    undated = ok()[:-2]
+    for date in (NOW, NOW.replace(b"40", b"41")):
+        answer = answers.get(undated) or answers.render(undated, date, close=False)
+        assert answer.head.endswith(b"\r\nDate: %s\r\n\r\n" % date)
+        assert answer.head.lower().count(b"\r\ndate:") == 1
+    assert not answers
+    for head in (DATED, DATED.replace(b"Date", b"dAte")):
+        answers.render(head, NOW, close=False)
+        assert answers[head].head.lower().count(b"\r\ndate: then\r\n") == 1
+        assert NOW not in answers[head].head
+    assert b"Date" not in answers.render(b"HTTP/1.1 103 Early Hints\r\n\r\n", NOW, close=False).head
 
 
 async def test_what_is_remembered_is_bounded(rig: Rig) -> None:

@@ -340,7 +340,9 @@ class TestWhatTheBrowserGets:
         assert not upstream.conversations
 
     async def test_vm_fetch_gets_the_answer_as_it_is(self, rig: Rig) -> None:
-        headers = "Location: http://localhost:3000/x\r\nSet-Cookie: a=b; Domain=localhost; Path=/\r\n"
+        headers = (
+            "Date: then\r\nLocation: http://localhost:3000/x\r\nSet-Cookie: a=b; Domain=localhost; Path=/\r\n"
+        )
         await rig.upstream(answers(f"HTTP/1.1 201 Created\r\n{headers}Content-Length: 0\r\n\r\n".encode()))
         line = "GET /api/vms/vm1/ports/3000/ HTTP/1.1"
         head, _ = await rig.ask(rig.request(line, f"Hatchway-Token: {API_TOKEN}", host="localhost"))
@@ -355,12 +357,17 @@ class TestWhatTheBrowserGets:
 
     async def test_the_control_apis_answer_passes_as_it_is(self, rig: Rig) -> None:
         await rig.control(
-            answers(ok(b"x", b"Location: http://localhost:3000/\r\nHatchway-Error: vm_not_found\r\n"))
+            answers(
+                ok(
+                    b"x",
+                    b"Date: then\r\nLocation: http://localhost:3000/\r\nHatchway-Error: vm_not_found\r\n",
+                )
+            )
         )
         line = "GET /api/vms HTTP/1.1"
         head, _ = await rig.ask(rig.request(line, f"Hatchway-Token: {API_TOKEN}", host="localhost"))
         assert head == (
-            b"HTTP/1.1 200 OK\r\nLocation: http://localhost:3000/\r\n"
+            b"HTTP/1.1 200 OK\r\nDate: then\r\nLocation: http://localhost:3000/\r\n"
             b"Hatchway-Error: vm_not_found\r\nContent-Length: 1\r\n\r\n"
         )
 

@@ -10,8 +10,10 @@ from hatchway.gateway.rewrite_answer import (
     answer_parts,
     bodiless,
     body_on_the_wire,
+    has_date,
     put_together,
     upstream_stays_open,
+    with_date,
 )
 from hatchway.gateway.service_view import ServiceView
 
@@ -71,20 +73,25 @@ class Answers(Recent[bytes, Answer]):
         self._upgrade = upgrade
         self._shapes: Recent[Key, AnswerShape] = Recent(_SHAPES)
 
-    def render(self, raw: bytes, *, close: bool) -> Answer:
+    def render(self, raw: bytes, date: bytes, *, close: bool) -> Answer:
         """The answer for the client, for a head that is not remembered.
 
         Args:
             raw: the head that the upstream sent, with its empty line.
+            date: the time, for a final answer that says none, in the form of RFC 9110 section 5.6.7.
             close: the client's connection has to end after it, whatever the request said.
 
         Raises:
             FramingError: the head is not HTTP/1.x.
         """
         if close or len(raw) > _HEAD_BYTES:
-            return self._taken_apart(raw, close=close)
-        answer = self._like_another(raw) or self._taken_apart(raw, close=False)
-        self.remember(raw, answer)
+            answer = self._taken_apart(raw, close=close)
+        else:
+            answer = self._like_another(raw) or self._taken_apart(raw, close=False)
+        if answer.status >= 200 and not has_date(raw):
+            answer.head = with_date(answer.head, date)
+        elif not close and len(raw) <= _HEAD_BYTES:
+            self.remember(raw, answer)
         return answer
 
     def _like_another(self, raw: bytes) -> Answer | None:

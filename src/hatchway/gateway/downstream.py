@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
 
 from hatchway.errors import HatchwayError
-from hatchway.gateway import own_answers, problem_pages, websocket
+from hatchway.gateway import own_answers, problem_pages
 from hatchway.gateway.body import RequestBody
 from hatchway.gateway.decision import settle
-from hatchway.gateway.destination import PortDestination
 from hatchway.gateway.exchange import Exchange
 from hatchway.gateway.flow import Hold, Reading, has_left, make_reset, untaken_bytes
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
+from hatchway.gateway.own_answers import OwnAnswer
 from hatchway.gateway.seam import Allow, Deny, Verdict
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ class ClientConnection(asyncio.Protocol):
         try:
             return self._plans.make(head)
         except FramingError as error:
-            self._refuse_head(problem_pages.bad_request(error), head)
+            self.answer(own_answers.head_refusal(problem_pages.bad_request(error), bytes(head)))
         except HatchwayError as error:
-            self._refuse_head(error, head)
+            self.answer(own_answers.head_refusal(error, bytes(head)))
         return None
 
     def _unfinished(self, data: bytes) -> None:
@@ -142,7 +142,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             check_unfinished_head(head, searched, max_head=limits.head_bytes, max_target=limits.target_bytes)
         except FramingError as error:
-            self._refuse_head(problem_pages.bad_request(error), head)
+            self.answer(own_answers.head_refusal(problem_pages.bad_request(error), bytes(head)))
             return False
         return True
 
@@ -172,11 +172,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, plan: RequestPlan, rest: bytes) -> None:
         if plan.own_answer:
-            self._own_answer(plan.own_answer, plan, close=plan.body != 0, unread=plan.body != 0)
+            unread = plan.body != 0
+            self.answer(own_answers.plain(plan.own_answer, plan, close=unread, lingers=unread))
             return
         verdict = self.gateway.backend.resolve(plan.destination, plan.facts)
         if verdict.__class__ is Deny and plan.body == 0:
-            self._denied(verdict.error, plan, close=False)
+            self.answer(own_answers.denial(verdict.error, plan, close=False))
             return
         exchange = self.exchange = Exchange(self, plan)
         self._busy = True
@@ -199,7 +200,7 @@ class ClientConnection(asyncio.Protocol):
             self._allowed(exchange, settled)
         else:
             exchange.abandon()
-            self._denied(settled.error, exchange.plan, close=not exchange.request_done)
+            self.answer(own_answers.denial(settled.error, exchange.plan, close=not exchange.request_done))
 
     def _allowed(self, exchange: Exchange, allow: Allow) -> None:
         grant = self.grant
@@ -209,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
         answer = plan.own_answer_to(allow) if plan.detour else b""
         if answer:
             exchange.abandon()
-            self._own_answer(answer, plan, close=not exchange.request_done)
+            self.answer(own_answers.plain(answer, plan, close=not exchange.request_done))
         else:
             exchange.start(allow)
 
@@ -222,13 +223,6 @@ class ClientConnection(asyncio.Protocol):
         elif left is not None:
             left.members.discard(self)
             self.grant = None
-
-    def _denied(self, error: HatchwayError, plan: RequestPlan, *, close: bool) -> None:
-        if plan.preflight:
-            # It is answered whoever asks for whatever: a browser tells the page of a refusal only what follows it.
-            self._own_answer(plan.preflight, plan, close=close)
-        else:
-            self.refuse(error, plan, close=close)
 
     def _more_of_body(self, body: RequestBody, data: bytes) -> None:
         exchange = self.exchange
@@ -265,41 +259,10 @@ class ClientConnection(asyncio.Protocol):
 
     # -- to the client
 
-    def refuse(self, error: HatchwayError, plan: RequestPlan, *, close: bool) -> None:
-        """Answers a request with an error of ours.
-
-        Args:
-            error: shown as a page or JSON, or as the reason for which a WebSocket is closed.
-            plan: of the request.
-            close: the rest of the request was not read, so the connection cannot go on.
-        """
-        shape = plan.shape
-        close = close or not shape.keep_alive
-        if plan.is_preview and shape.websocket_accept and error.status in (502, 503, 504):
-            self.transport.write(websocket.refusal(shape.websocket_accept, error))
-            self.finish(close=True, unread=True)  # the client answers a close frame with its own
-            return
-        answer = problem_pages.render(
-            error,
-            as_html=shape.as_html,
-            head_only=shape.head_only,
-            preview=plan.is_preview,
-            close=close,
-            reload=shape.safe,
-            details=isinstance(plan.destination, PortDestination),
-        )
-        self.transport.write(answer)
-        self.finish(close=close)
-
-    def _refuse_head(self, error: HatchwayError, head: bytes | bytearray) -> None:
-        """Refuses a request whose head was not understood, as a page if there is an Accept that asks for one."""
-        self.transport.write(problem_pages.render_for_head(error, bytes(head)))
-        self.finish(close=True, unread=True)
-
-    def _own_answer(self, answer: bytes, plan: RequestPlan, *, close: bool, unread: bool = False) -> None:
-        keep_alive = plan.shape.keep_alive
-        self.transport.write(own_answers.closing(answer) if close and keep_alive else answer)
-        self.finish(close=close or not keep_alive, unread=unread)
+    def answer(self, own: OwnAnswer) -> None:
+        """Answers the request under way without a service."""
+        self.transport.write(own.dated(self.gateway.date))
+        self.finish(close=own.close, unread=own.lingers)
 
     def finish(self, *, close: bool, unread: bool = False) -> None:
         """The answer is written: goes on with the next request, or closes.
@@ -386,7 +349,7 @@ class ClientConnection(asyncio.Protocol):
             self.exchange.timed_out()
         elif self._partial:
             late = HatchwayError("head_timeout", "the request's head took too long to arrive", status=408)
-            self._refuse_head(late, self._partial)
+            self.answer(own_answers.head_refusal(late, bytes(self._partial)))
         elif self._still_reads():
             self.deadline = self.gateway.pool.now + self.gateway.limits.idle_seconds
         else:

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from hatchway.errors import HatchwayError
+from hatchway.gateway import own_answers
 from hatchway.gateway.body import encode_chunk, encode_last_chunk
 from hatchway.gateway.forwarded import forwarded_lines
 from hatchway.gateway.seam import Allow, Upstream
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOREVER = float("inf")
+_SOON = 2.0
+"""A service that closes after more than these seconds has served the request, or was ended by it: not once more."""
 _MOST_DIALS = 3
 """How many fresh connections one request may use up. More than two, since what tries its port may try it several times,
 as on 0.0.0.0 and then on ::."""
@@ -77,6 +80,11 @@ class Exchange:
     def over(self) -> bool:
         """The client is gone, or has its answer from elsewhere."""
         return self._over
+
+    @property
+    def date(self) -> bytes:
+        """The time as HTTP says it, for an answer that says none."""
+        return self._client.gateway.date
 
     def start(self, allow: Allow) -> None:
         """Sends the request head to where `allow` says, on a pooled connection or a fresh one."""
@@ -286,7 +294,7 @@ class Exchange:
             silent: without a single byte of an answer.
         """
         self._connection = None
-        if silent and self.plan.repeatable and self._dials < _MOST_DIALS:
+        if silent and self.plan.repeatable and self._dials < _MOST_DIALS and self._waited() <= _SOON:
             self._dial()
             return
         self.fail(
@@ -297,6 +305,11 @@ class Exchange:
                 status=502,
             )
         )
+
+    def _waited(self) -> float:
+        """How many seconds the service has had for its answer, of a request that is complete."""
+        client = self._client
+        return client.gateway.pool.now - (client.deadline - self.limits.answer_seconds)
 
     def fail(self, error: HatchwayError) -> None:
         """Answers with `error`, or, if an answer has begun, breaks the connection so that the truncation
@@ -311,4 +324,4 @@ class Exchange:
         if self._answering:
             self._client.abort()
         else:
-            self._client.refuse(error, self.plan, close=not self.request_done)
+            self._client.answer(own_answers.refusal(error, self.plan, close=not self.request_done))

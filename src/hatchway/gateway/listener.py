@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 from hatchway.gateway.downstream import ClientConnection
@@ -66,6 +67,9 @@ class Gateway:
         self.preview_domain = preview_domain
         self.scheme = scheme
         self.limits = limits or GatewayLimits()
+        self._clock = clock
+        self.date = formatdate(clock(), usegmt=True).encode()
+        """The time at the last tick, in the form of RFC 9110 section 5.6.7."""
         self._public_port = public_port
         self._trusted_proxies = trusted_proxies
         self._tls = tls
@@ -221,6 +225,7 @@ class Gateway:
         now = loop.time()
         self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
         self.pool.tick(now)
+        self.date = formatdate(self._clock(), usegmt=True).encode()
         watched: list[ClientConnection | Tunnel] = [*self.connections, *self.tunnels]
         for one in watched:
             if one.deadline < now:

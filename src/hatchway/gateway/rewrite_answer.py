@@ -113,6 +113,22 @@ def _mapped(each: Field, view: ServiceView) -> bytes:
     return b"%s: %s\r\n" % (name, public_location(each.value, view))
 
 
+def has_date(head: bytes) -> bool:
+    """Whether a head holds a Date field."""
+    return b"\r\nDate:" in head or b"\r\ndate:" in head.lower()
+
+
+def with_date(head: bytes, date: bytes) -> bytes:
+    """A head that says when it was passed on, which a recipient has to add that has a clock (RFC 9110 section 6.6.1).
+
+    Args:
+        head: without a Date field; a body may follow it.
+        date: in the form of section 5.6.7.
+    """
+    fields, end, body = head.partition(b"\r\n\r\n")
+    return b"".join((fields, b"\r\nDate: ", date, end, body))
+
+
 def public_location(location: bytes, view: ServiceView) -> bytes:
     """A Location as the client must see it: the service's own address becomes the public one, a path gets the
     prefix."""

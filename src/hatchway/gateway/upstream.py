@@ -115,7 +115,7 @@ class UpstreamConnection(asyncio.Protocol):
             answers = exchange.route.answers
             answer = answers.get(raw) if exchange.request_done else None
             if answer is None:
-                answer = answers.render(raw, close=not exchange.request_done)
+                answer = answers.render(raw, exchange.date, close=not exchange.request_done)
             if answer.status >= 200:
                 break
             data = data[end:]
