@@ -1,4 +1,7 @@
-"""One client connection: one exchange at a time; pipelining, back-pressure, closing without losing an answer."""
+"""One client connection: one exchange at a time; pipelining, back-pressure, closing without losing an answer.
+
+Longer than other modules: whatever happens to a connection changes the same few fields, which only make sense together.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from hatchway.gateway.flow import Hold, Reading, has_left, make_reset, untaken_b
 from hatchway.gateway.framing import FramingError, check_unfinished_head
 from hatchway.gateway.live_grants import LiveGrant
 from hatchway.gateway.own_answers import OwnAnswer
+from hatchway.gateway.plan_book import REMEMBERED_BYTES
 from hatchway.gateway.seam import Allow, Deny, Verdict
 
 if TYPE_CHECKING:
@@ -89,8 +93,15 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._busy:
             self._more(data)
-        else:
+            return
+        # The usual case: a whole head, and one that came before.
+        plan = self._plans.get(data) if len(data) <= REMEMBERED_BYTES else None
+        if plan is None:
             self._requests(data)
+            return
+        self._begin(plan, b"")
+        if self._busy and self.exchange is None:
+            self._wait_to_be_read(b"")
 
     def _requests(self, data: bytes) -> None:
         """Serves the requests that begin in `data`, until one has to wait for its answer or is incomplete."""
@@ -109,13 +120,18 @@ class ClientConnection(asyncio.Protocol):
                     return
             self._begin(plan, rest)
             if self._busy:
-                if self.exchange is None and not self._closing:
-                    self._pending = rest  # the client does not read its answers: no more of them for now
-                    self._reading.hold(_PIPELINED)
+                if self.exchange is None:
+                    self._wait_to_be_read(rest)
                 return
             if not rest:
                 return
             data = rest
+
+    def _wait_to_be_read(self, rest: bytes) -> None:
+        """The client does not read its answers: no more of them for now."""
+        if not self._closing:
+            self._pending = rest
+            self._reading.hold(_PIPELINED)
 
     def _new_plan(self, raw: bytes) -> RequestPlan | None:
         """The plan for a head that is not remembered; None if it was refused."""
@@ -181,12 +197,12 @@ class ClientConnection(asyncio.Protocol):
             return
         exchange = self.exchange = Exchange(self, plan)
         self._busy = True
-        self.deadline = _FOREVER  # neither a slow upload nor a VM that boots is cut
         if plan.body:
             self._body = RequestBody(plan.body, self.gateway.limits.head_bytes, plan.secret)
         if verdict.__class__ is Allow:
             self._allowed(exchange, verdict)
         else:
+            self.deadline = _FOREVER  # the backend has its own
             self.hold_dialling()
             self.gateway.spawn(self._decided(exchange, verdict, self.gateway.grants.ended))
         if rest and self.exchange is exchange:

@@ -14,6 +14,7 @@ from hatchway.errors import HatchwayError
 from hatchway.gateway import own_answers
 from hatchway.gateway.body import encode_chunk, encode_last_chunk
 from hatchway.gateway.forwarded import forwarded_lines
+from hatchway.gateway.framing import FramingError
 from hatchway.gateway.seam import Allow, Upstream
 from hatchway.gateway.tunnel import Tunnel
 
@@ -81,11 +82,6 @@ class Exchange:
         """The client is gone, or has its answer from elsewhere."""
         return self._over
 
-    @property
-    def date(self) -> bytes:
-        """The time as HTTP says it, for an answer that says none."""
-        return self._client.gateway.date
-
     def start(self, allow: Allow) -> None:
         """Sends the request head to where `allow` says, on a pooled connection or a fresh one."""
         client = self._client
@@ -111,8 +107,14 @@ class Exchange:
         if not self.request_done:
             client.release_dialling()
             self.moved()
-        elif self._upstream.vm_id is not None:
-            client.deadline = client.gateway.pool.now + self.limits.answer_seconds
+        else:
+            self._await_answer()
+
+    def _await_answer(self) -> None:
+        """The control API takes its time: waiting for a process to end lasts as long as the process does."""
+        client = self._client
+        seconds = self.limits.answer_seconds if self._upstream.vm_id is not None else _FOREVER
+        client.deadline = client.gateway.pool.now + seconds
 
     def _forwarded_by_proxy(self) -> bytes:
         client, shape = self._client, self.plan.shape
@@ -120,6 +122,7 @@ class Exchange:
 
     def _dial(self) -> None:
         self._dials += 1
+        self._client.deadline = _FOREVER  # a VM may have to boot, and a dial has limits of its own
         self._client.hold_dialling()
         self._dialling = self._client.gateway.spawn(self._dialled())
 
@@ -159,9 +162,8 @@ class Exchange:
     def request_end(self) -> None:
         """The client has sent all of its request."""
         self.request_done = True
-        # The control API takes its time: waiting for a process to end lasts as long as the process does.
-        if self._connection is not None and not self._answering and self._upstream.vm_id is not None:
-            self._client.deadline = self._client.gateway.pool.now + self.limits.answer_seconds
+        if self._connection is not None and not self._answering:
+            self._await_answer()
 
     def client_full(self) -> None:
         """The client reads more slowly than the service sends."""
@@ -214,6 +216,16 @@ class Exchange:
     def upstream_drained(self) -> None:
         """The service caught up."""
         self._client.release_upstream()
+
+    def render(self, raw: bytes) -> Answer:
+        """The answer for the client, for a head that is not remembered.
+
+        Raises:
+            FramingError: it is too long, or not HTTP/1.x.
+        """
+        if len(raw) > self.limits.head_bytes:
+            raise FramingError("the answer's head is too long")
+        return self.route.answers.render(raw, self._client.gateway.date, close=not self.request_done)
 
     def interim(self, answer: Answer) -> None:
         """A 1xx answer; HTTP/1.0 has none (RFC 9110 section 15.2)."""

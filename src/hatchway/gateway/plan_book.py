@@ -10,7 +10,8 @@ from hatchway.gateway.request_shape import PublicFace, RequestShape
 
 _PLANS = 256
 _SHAPES = 256
-_HEAD_BYTES = 4096
+REMEMBERED_BYTES = 4096
+"""Longer heads are not worth their memory."""
 
 
 class PlanBook(Recent[bytes, RequestPlan]):
@@ -27,7 +28,7 @@ class PlanBook(Recent[bytes, RequestPlan]):
         super().__init__(_PLANS)
         self.face = face
         self._limits = limits
-        self._remembered_bytes = min(_HEAD_BYTES, limits.head_bytes)
+        self._remembered_bytes = min(REMEMBERED_BYTES, limits.head_bytes)
         self._shapes: Recent[tuple[bytes, int, bytes], RequestShape] = Recent(_SHAPES)
 
     def make(self, raw: bytes) -> RequestPlan:

@@ -110,12 +110,9 @@ class UpstreamConnection(asyncio.Protocol):
                 self._partial = data
                 return
             raw = data if end == len(data) else data[:end]
-            if end > exchange.limits.head_bytes:
-                raise FramingError("the answer's head is too long")
-            answers = exchange.route.answers
-            answer = answers.get(raw) if exchange.request_done else None
+            answer = exchange.route.answers.get(raw) if exchange.request_done else None
             if answer is None:
-                answer = answers.render(raw, exchange.date, close=not exchange.request_done)
+                answer = exchange.render(raw)
             if answer.status >= 200:
                 break
             data = data[end:]
