@@ -59,6 +59,7 @@ async def nothing_is_left(stage: Stage) -> None:
     if stage.has_service:
         stage.service.writer.transport.resume_reading()  # type: ignore[attr-defined]
     assert not [live for live in gateway.grants._grants.values() if live.members]
+    await until(lambda: len(gateway.pool.open) == sum(map(len, gateway.pool._idle.values())))
     assert all(one.exchange is None for one in gateway.pool.open)  # type: ignore[union-attr]
     gateway.forget_vm("vm1")
     await until(lambda: not gateway.pool.open)
