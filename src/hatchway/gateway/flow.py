@@ -55,8 +55,8 @@ def make_reset(transport: asyncio.Transport) -> None:
     if sock is not None:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except OSError:
-            pass  # already gone
+        except (OSError, ValueError):
+            pass  # already gone: uvloop knows no descriptor of it any more
 
 
 def untaken_bytes(transport: asyncio.Transport) -> int:
@@ -90,6 +90,6 @@ def has_left(transport: asyncio.Transport, *, half: bool = True) -> bool:
         return False
     try:
         state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-    except OSError:
-        return False
+    except (OSError, ValueError):
+        return False  # ended here already
     return state == _TCP_CLOSE or (half and state == _TCP_CLOSE_WAIT)

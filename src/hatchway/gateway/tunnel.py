@@ -61,6 +61,7 @@ class TunnelEnd(asyncio.Protocol):
         sent before an orderly end is still to be relayed."""
         if self._paused and has_left(self.transport, half=False):
             self.transport.abort()
+            self.other.transport.abort()  # it does not read: what it has yet to take would keep it open
 
     def eof_received(self) -> bool:
         self.at_eof = True
