@@ -149,6 +149,11 @@ class Rig:
         assert connection.transport.get_write_buffer_size() > 100_000
         return client
 
+    async def longer_than_every_timeout(self) -> None:
+        """Waits until the gateway's own clock has passed every time-out of a test that sets them short."""
+        began = self.gateway.pool.now
+        await until(lambda: self.gateway.pool.now > began + 0.3)
+
     @property
     def authority(self) -> str:
         """The preview's public authority in host mode."""

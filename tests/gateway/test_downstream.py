@@ -293,17 +293,17 @@ class TestTimes:
         await rig.upstream(quiet)
         client = await rig.client()
         client.send(rig.request("POST / HTTP/1.1", "Content-Length: 10", body=b"hello"))
-        await asyncio.sleep(0.3)  # longer than every time-out here
+        await rig.longer_than_every_timeout()
         client.send(b"world")
         await client.head()
-        await asyncio.sleep(0.3)
+        await rig.longer_than_every_timeout()
         go_on.set()
         assert await client.exactly(4) == b"done"
 
     async def test_the_control_api_may_take_its_time(self, rig: Rig) -> None:
         async def waits(conversation: Conversation) -> None:
             await conversation.head()
-            await asyncio.sleep(0.3)
+            await rig.longer_than_every_timeout()
             await conversation.send(ok(b"exited"))
 
         await rig.control(waits)
@@ -323,7 +323,7 @@ class TestTimes:
         client.send(rig.request("POST / HTTP/1.1", "Content-Length: 100", body=b"half"))
         await client.head()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.3)  # longer than a client may linger
+        await rig.longer_than_every_timeout()
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert len(await client.exactly(8 << 20)) == 8 << 20
 
@@ -335,7 +335,7 @@ class TestTimes:
         await client.ended()
         while rig.gateway.connections:
             client.send(b"more")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
 
 class TestVersions:
