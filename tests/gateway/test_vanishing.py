@@ -4,14 +4,19 @@ whole, and the next request is served."""
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
+import trustme
 
-from gateway.conftest import TOKEN, FakeClock, Rig, until
+from gateway.conftest import TOKEN, Client, FakeClock, Rig, until
 from gateway.steps import STEPS, Phase, Stage, sockets
 from hatchway.gateway.limits import GatewayLimits
+from hatchway.gateway.tls import ListenerTls
 
+NAME = "preview.example.org"
 HELD = {"deciding", "deciding_with_a_body", "dialling", "dialling_with_a_body"}
 WITHOUT_SERVICE = HELD | {"connected", "in_the_head", "refused", "a_client_that_does_not_read_the_end"}
 WITH_SERVICE = [name for name in STEPS if name not in WITHOUT_SERVICE]
@@ -20,10 +25,46 @@ REPEATED = {"waiting", "pipelined", "upgrading"}
 """Steps at which a request without a body has been sent, and not a byte of its answer has come."""
 
 
-@pytest.fixture
-async def stage(limits: GatewayLimits) -> AsyncIterator[Stage]:
+class TlsRig(Rig):
+    """A rig whose listener and clients speak TLS."""
+
+    def __init__(self, limits: GatewayLimits, listener: ssl.SSLContext, trust: ssl.SSLContext) -> None:
+        super().__init__(limits, FakeClock(), tls=listener)
+        self._trust = trust
+
+    async def client(self, *, receive_buffer: int = 0) -> Client:
+        sock = socket.socket()
+        sock.setblocking(False)
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
+        except OSError:
+            sock.close()
+            raise
+        streams = await asyncio.open_connection(sock=sock, ssl=self._trust, server_hostname=NAME)
+        self.clients.append(Client(*streams))
+        return self.clients[-1]
+
+
+@pytest.fixture(scope="module")
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A listener's, and that of clients who trust it."""
+    authority = trustme.CA()
+    files = tmp_path_factory.mktemp("tls")
+    issued = authority.issue_cert(NAME)
+    issued.private_key_and_cert_chain_pem.write_to_path(files / "both.pem")
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    return ListenerTls(files / "both.pem", files / "both.pem").context, trust
+
+
+@pytest.fixture(params=["plain", "tls"])
+async def stage(
+    request: pytest.FixtureRequest, limits: GatewayLimits, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> AsyncIterator[Stage]:
     """As `rig`, without the search for garbage after each: there are many."""
-    rig = Rig(limits, FakeClock())
+    rig = TlsRig(limits, *contexts) if request.param == "tls" else Rig(limits, FakeClock())
     await rig.start()
     stage = Stage(rig)
     await stage.start()
