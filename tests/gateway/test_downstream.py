@@ -106,6 +106,8 @@ BAD_CHUNKS = [
     b"0x5\r\nhello\r\n0\r\n\r\n",
     b"5\r\nhelloX\r\n0\r\n\r\n",
     b"5 5\r\nhello\r\n0\r\n\r\n",
+    b"5 \r\nhello\r\n0\r\n\r\n",
+    b"0005\t\r\nhello\r\n0\r\n\r\n",
     b"\r\nhello\r\n0\r\n\r\n",
     b"1" * 17 + b"\r\n",
     b"5;a\x00b\r\nhello\r\n0\r\n\r\n",
@@ -129,9 +131,7 @@ async def test_refuses_bad_chunks_and_leaves_the_service_without_a_whole_request
 
 async def test_a_chunked_body_is_passed_on_in_chunks_of_our_own_without_extensions(rig: Rig) -> None:
     await rig.upstream(echo)
-    body = (
-        b"5;ext=1\r\nhello\r\n000006  \r\n world\r\n0\r\nX-Sum: 1\r\nContent-Length: 4\r\nHost: evil\r\n\r\n"
-    )
+    body = b"5;ext=1\r\nhello\r\n000006 \t;x\r\n world\r\n0\r\nX-Sum: 1\r\nContent-Length: 4\r\nHost: evil\r\n\r\n"
     _, echoed = await rig.ask(rig.request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body))
     assert echoed.endswith(b"\r\n\r\nb\r\nhello world\r\n0\r\nX-Sum: 1\r\n\r\n")
     assert b"Content-Length" not in echoed

@@ -372,6 +372,16 @@ class TestWhatTheBrowserGets:
         )
 
 
+async def test_a_path_puts_no_attribute_into_a_cookie(rig: Rig) -> None:
+    await rig.upstream(answers(ok(b"", b"Set-Cookie: a=b; Path=/\r\n")))
+    await rig.control(answers(ok()))
+    target = f"/gateway/x;Domain=localhost;y/request/fetch/{TOKEN}/"
+    head, _ = await rig.ask(
+        rig.request(f"GET {target} HTTP/1.1", f"Hatchway-Token: {API_TOKEN}", host="localhost")
+    )
+    assert b"set-cookie" not in head.lower()
+
+
 def test_a_view_shows_no_token() -> None:
     assert TOKEN not in repr(view())
     assert parse_fields(b"", 9) == []

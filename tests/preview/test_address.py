@@ -116,3 +116,9 @@ def test_urls() -> None:
 def test_no_token_in_a_repr() -> None:
     address = parse_path(b"/fetch/secret/")
     assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize("name", [b"x;Domain=localhost", b";", b"x;y"])
+def test_a_vm_name_with_a_semicolon_is_in_no_prefix(name: bytes) -> None:
+    """A prefix becomes a part of cookies' Path."""
+    assert parse_path(b"/gateway/%s/request/fetch/%s/" % (name, b"a" * 32)) is None

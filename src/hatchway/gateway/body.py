@@ -9,7 +9,7 @@ import re
 
 from hatchway.gateway.framing import CHUNKED, FramingError, find_forbidden, parse_fields
 
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xff]*)?")
 _MAX_CHUNK_LINE = 4096
 
 # Fields that must not appear in a trailer section, because a receiver could merge them into the head:
@@ -59,7 +59,7 @@ class ChunkedDecoder:
     def __init__(self, max_trailers: int) -> None:
         self._state = self._SIZE
         self._left = 0
-        self._line = b""
+        self._line = bytearray()  # the beginning of a line
         self._max_trailers = max_trailers
         self._trailer_bytes = 0
         self.done = False
@@ -73,8 +73,7 @@ class ChunkedDecoder:
             FramingError: the chunked coding is malformed; no more may be fed.
         """
         if self._line:
-            data = self._line + data
-            self._line = b""
+            data = self._more_of_line(data)
         pieces: list[bytes] = []
         at = 0
         while at < len(data):
@@ -88,7 +87,8 @@ class ChunkedDecoder:
                 continue
             end = data.find(b"\r\n", at)
             if end < 0:
-                self._keep(data[at:])
+                self._line += data[at:]
+                self._check_line(0)
                 break
             line = data[at:end]
             at = end + 2
@@ -106,11 +106,28 @@ class ChunkedDecoder:
                 break
         return pieces
 
-    def _keep(self, line: bytes) -> None:
+    def _more_of_line(self, data: bytes) -> bytes:
+        """The line that was begun, with what follows it, once it is complete; b"" while it is not. However small the
+        pieces are, no byte is looked at again and again."""
+        line = self._line
+        searched = len(line)
+        line += data
+        if line.find(b"\r\n", searched - 1) < 0:
+            self._check_line(searched)
+            return b""
+        self._line = bytearray()
+        return bytes(line)
+
+    def _check_line(self, searched: int) -> None:
+        """Refuses an unfinished line that cannot become acceptable any more."""
+        line = self._line
         limit = {self._SIZE: _MAX_CHUNK_LINE, self._DATA_END: 1}.get(self._state, self._max_trailers)
-        if len(line) > limit or find_forbidden(line) or (self._state == self._DATA_END and line != b"\r"):
+        if (
+            len(line) > limit
+            or find_forbidden(line, searched)
+            or (self._state == self._DATA_END and line != b"\r")
+        ):
             raise FramingError("the chunked coding is malformed")
-        self._line = line
 
     def _size_line(self, line: bytes) -> None:
         match = _CHUNK_SIZE.fullmatch(line) if len(line) <= _MAX_CHUNK_LINE else None

@@ -127,7 +127,7 @@ def check_unfinished_head(head: bytes | bytearray, searched: int, *, max_head: i
         raise FramingError(f"the head is longer than {max_head} bytes", 431)
 
 
-def check_unfinished_answer(head: bytes, searched: int, *, max_head: int) -> None:
+def check_unfinished_answer(head: bytes | bytearray, searched: int, *, max_head: int) -> None:
     """Refuses the beginning of an answer that cannot become acceptable any more, however it goes on: what speaks
     another protocol is told at once, and not when it closes.
 
@@ -139,7 +139,7 @@ def check_unfinished_answer(head: bytes, searched: int, *, max_head: int) -> Non
     Raises:
         FramingError: it is not HTTP/1.x.
     """
-    if not head.startswith(_ANSWER_START[: len(head)]) or find_forbidden(head, max(0, searched - 1)):
+    if not head.startswith(_ANSWER_START[: len(head)]) or find_forbidden(head, searched):
         raise FramingError("the answer is not HTTP")
     if len(head) > max_head:
         raise FramingError("the answer's head is too long")

@@ -47,7 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.spoke = False
         """The service said something that nobody asked for."""
         self._heard = False  # an interim answer to the request under way
-        self._partial = b""
+        self._partial = bytearray()  # of an answer's head
         self._answer: Answer | None = None
         self._left = 0
         self._decoder: ChunkedDecoder | None = None
@@ -94,7 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
             if self._answer is not None:
                 self._body(exchange, data)
             else:
-                self._head(exchange, self._partial + data if self._partial else data)
+                self._head(exchange, self._more_of_head(exchange, data) if self._partial else data)
             if self._answer is not None:
                 exchange.send_answer()
         except FramingError:
@@ -106,8 +106,9 @@ class UpstreamConnection(asyncio.Protocol):
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
-                check_unfinished_answer(data, len(self._partial), max_head=exchange.limits.head_bytes)
-                self._partial = data
+                if data:
+                    check_unfinished_answer(data, 0, max_head=exchange.limits.head_bytes)
+                    self._partial += data
                 return
             raw = data if end == len(data) else data[:end]
             answer = exchange.route.answers.get(raw) if exchange.request_done else None
@@ -123,10 +124,6 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             exchange.interim(answer)
             self._heard = True
-            self._partial = b""
-            if not data:
-                return
-        self._partial = b""
         body = answer.body
         if body == len(data) - end:
             # The usual case: the whole answer came in one piece and leaves in one.
@@ -139,6 +136,17 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder = ChunkedDecoder(exchange.limits.head_bytes) if body == CHUNKED else None
         if end < len(data):
             self._body(exchange, data[end:])
+
+    def _more_of_head(self, exchange: Exchange, data: bytes) -> bytes:
+        """The head that was begun, with what follows it, once it is complete; b"" while it is not."""
+        partial = self._partial
+        searched = len(partial)
+        partial += data
+        if partial.find(b"\r\n\r\n", max(0, searched - 3)) < 0:
+            check_unfinished_answer(partial, searched, max_head=exchange.limits.head_bytes)
+            return b""
+        self._partial = bytearray()
+        return bytes(partial)
 
     def _body(self, exchange: Exchange, data: bytes) -> None:
         answer = self._answer

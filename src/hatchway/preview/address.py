@@ -15,7 +15,8 @@ from enum import Enum
 HEADER = "Hatchway-Preview-Token"
 """The header of `AddressMode.HEADER`."""
 
-_PATH = re.compile(rb"((?:/gateway/[^/?]+)?/request)?/fetch/([^/?]*)(.*)", re.DOTALL)
+# No `;`: a prefix becomes part of a cookie's Path, where it would begin another attribute (RFC 6265 section 4.1.1).
+_PATH = re.compile(rb"((?:/gateway/[^/?;]+)?/request)?/fetch/([^/?]*)(.*)", re.DOTALL)
 
 
 class AddressMode(Enum):
