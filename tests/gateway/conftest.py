@@ -95,6 +95,8 @@ class Rig:
         self.gateway = Gateway(self.backend, limits=limits, clock=clock, **options)
         self.upstreams: list[Upstream] = []
         self.clients: list[Client] = []
+        self.dialling: dict[str, Any] = {}
+        """How clients connect, beside plainly: options of `asyncio.open_connection`."""
 
     async def start(self) -> None:
         """Starts the gateway; a callback of it that fails, fails the test."""
@@ -130,7 +132,8 @@ class Rig:
         except OSError:
             sock.close()
             raise
-        client = Client(*await asyncio.open_connection(sock=sock, limit=receive_buffer or 1 << 16))
+        limit = receive_buffer or 1 << 16
+        client = Client(*await asyncio.open_connection(sock=sock, limit=limit, **self.dialling))
         self.clients.append(client)
         return client
 

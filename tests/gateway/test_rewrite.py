@@ -10,7 +10,7 @@ from gateway.conftest import OTHER_TOKEN, TOKEN, Rig
 from gateway.test_framing import head_bytes, plain_fields
 from gateway.zoo import answers, echo, ok
 from hatchway.gateway.framing import parse_answer_head, parse_fields, parse_request_head
-from hatchway.gateway.rewrite_answer import answer_for_client, public_cookie, public_location
+from hatchway.gateway.rewrite_answer import answer_parts, public_cookie, public_location, put_together
 from hatchway.gateway.rewrite_request import fields_for_service, hide_token
 from hatchway.gateway.service_view import ServiceView
 
@@ -62,7 +62,7 @@ class TestPure:
         self, fields: list[tuple[str, str]], status: int
     ) -> None:
         head = parse_answer_head(head_bytes(f"HTTP/1.1 {status} OK", fields), max_fields=99)
-        sent = answer_for_client(head, None, body=0, chunked=False, close=False)
+        sent = put_together(answer_parts(head, None, body=0, chunked=False, close=False), None)
         kept = [(n, v) for n, v in fields if n.lower() not in ("te", "keep-alive")]
         assert sent == head_bytes(f"HTTP/1.1 {status} OK", kept)
 

@@ -4,14 +4,13 @@ whole, and the next request is served."""
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 
 import pytest
 import trustme
 
-from gateway.conftest import TOKEN, Client, FakeClock, Rig, until
+from gateway.conftest import TOKEN, FakeClock, Rig, until
 from gateway.steps import STEPS, Phase, Stage, sockets
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.tls import ListenerTls
@@ -23,28 +22,6 @@ WITH_SERVICE = [name for name in STEPS if name not in WITHOUT_SERVICE]
 
 REPEATED = {"waiting", "pipelined", "upgrading"}
 """Steps at which a request without a body has been sent, and not a byte of its answer has come."""
-
-
-class TlsRig(Rig):
-    """A rig whose listener and clients speak TLS."""
-
-    def __init__(self, limits: GatewayLimits, listener: ssl.SSLContext, trust: ssl.SSLContext) -> None:
-        super().__init__(limits, FakeClock(), tls=listener)
-        self._trust = trust
-
-    async def client(self, *, receive_buffer: int = 0) -> Client:
-        sock = socket.socket()
-        sock.setblocking(False)
-        if receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
-        except OSError:
-            sock.close()
-            raise
-        streams = await asyncio.open_connection(sock=sock, ssl=self._trust, server_hostname=NAME)
-        self.clients.append(Client(*streams))
-        return self.clients[-1]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +41,10 @@ async def stage(
     request: pytest.FixtureRequest, limits: GatewayLimits, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> AsyncIterator[Stage]:
     """As `rig`, without the search for garbage after each: there are many."""
-    rig = TlsRig(limits, *contexts) if request.param == "tls" else Rig(limits, FakeClock())
+    listener, trust = contexts
+    secure = request.param == "tls"
+    rig = Rig(limits, FakeClock(), tls=listener if secure else None)
+    rig.dialling = {"ssl": trust, "server_hostname": NAME} if secure else {}
     await rig.start()
     stage = Stage(rig)
     await stage.start()

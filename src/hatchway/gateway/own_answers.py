@@ -35,17 +35,18 @@ class OwnAnswer(NamedTuple):
 
 
 def plain(answer: bytes, plan: RequestPlan, *, close: bool, lingers: bool = False) -> OwnAnswer:
-    """A whole answer, made for a connection that goes on as the request says.
+    """A whole answer from below, and whether the connection goes on.
 
     Args:
-        answer: as below.
+        answer: as for one that does.
         plan: of the request.
         close: the rest of the request was not read, so the connection cannot go on.
         lingers: and may still come.
     """
-    if close and plan.shape.keep_alive:
-        answer = closing(answer)
-    return OwnAnswer(answer, close or not plan.shape.keep_alive, lingers)
+    close = close or not plan.shape.keep_alive
+    if close:
+        answer = answer[:-2] + b"Connection: close\r\n\r\n"
+    return OwnAnswer(answer, close, lingers)
 
 
 def denial(error: HatchwayError, plan: RequestPlan, *, close: bool) -> OwnAnswer:
@@ -106,8 +107,3 @@ def redirect(location: bytes, *, permanent: bool) -> bytes:
         b"Cache-Control: no-store\r\nReferrer-Policy: same-origin\r\n%s\r\n"
         % (line, location, cors.ANSWER_HEADERS)
     )
-
-
-def closing(answer: bytes) -> bytes:
-    """The same answer, after which the connection ends."""
-    return answer[:-2] + b"Connection: close\r\n\r\n"

@@ -54,7 +54,7 @@ class RequestPlan:
         self.facts = shape.facts
         self.repeatable = shape.repeatable
         self._route: Route | None = None
-        self.own_answer = self._framed(own_answers.OPTIONS_ANSWER) if target == b"*" else b""
+        self.own_answer = own_answers.OPTIONS_ANSWER if target == b"*" else b""
         """A whole answer that needs neither permission nor upstream; b"" if there is none."""
         self._redirect = self._find_redirect()
         self.detour = bool(self._redirect or self.preflight)
@@ -79,10 +79,7 @@ class RequestPlan:
     @property
     def preflight(self) -> bytes:
         """The gateway's own answer to a preflight, unless the service is to answer it; b"" if it is none."""
-        return self._framed(self.shape.preflight) if self.shape.preflight and self.is_preview else b""
-
-    def _framed(self, answer: bytes) -> bytes:
-        return answer if self.shape.keep_alive else own_answers.closing(answer)
+        return self.shape.preflight if self.is_preview else b""
 
     def own_answer_to(self, allow: Allow) -> bytes:
         """A whole answer for a request that is allowed; b"" if it goes to the upstream."""
@@ -102,10 +99,10 @@ class RequestPlan:
         face = shape.face
         if face.moves_navigations and shape.navigates and is_token(destination.token):
             origin = host_url(destination.token, face.preview_domain, face.port, scheme=shape.scheme, path="")
-            return self._framed(own_answers.redirect(origin.encode() + destination.target, permanent=False))
+            return own_answers.redirect(origin.encode() + destination.target, permanent=False)
         if destination.slash_missing:
             location = destination.prefix + destination.target
-            return self._framed(own_answers.redirect(location, permanent=True))
+            return own_answers.redirect(location, permanent=True)
         return b""
 
     def route(self, allow: Allow) -> Route:
@@ -128,7 +125,7 @@ class Route:
             line = hide_token(line, way.view.token)
         self.allow = allow
         self.answers = way.answers
-        self.forwarded = way.forwarded
+        self.forwarded = way.view is not None
         """The client's `forwarded_lines` and an empty line are still to be appended to `request`."""
         self.request = line + way.fields
 

@@ -154,11 +154,10 @@ class RequestShape:
 class Way:
     """How all requests of one shape go to one service: their fields, and how the answers are rendered."""
 
-    __slots__ = ("answers", "fields", "forwarded", "view")
+    __slots__ = ("answers", "fields", "view")
 
     def __init__(self, shape: RequestShape, view: ServiceView | None, drops: bool) -> None:
         self.view = view
-        self.forwarded = view is not None
         if view is None:
             host = shape.host if shape.host is not None else b"localhost"
             self.fields = fields_for_control(shape.head, host, shape.upgrade)

@@ -38,13 +38,6 @@ class AnswerParts(NamedTuple):
     """What is added behind them, with the empty line."""
 
 
-def answer_for_client(
-    answer: AnswerHead, view: ServiceView | None, *, body: int, chunked: bool, close: bool
-) -> bytes:
-    """An answer's head for the client, ending with the empty line. The parameters are those of `answer_parts`."""
-    return put_together(answer_parts(answer, view, body=body, chunked=chunked, close=close), view)
-
-
 def put_together(parts: AnswerParts, view: ServiceView | None) -> bytes:
     """The whole head, in which the service's own addresses are mapped back."""
     mapped = MAPPED if view is not None and view.preview else _NOTHING

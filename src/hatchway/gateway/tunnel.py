@@ -97,13 +97,12 @@ class Tunnel:
         first: what the service sent right behind its 101.
     """
 
-    __slots__ = ("_client", "_gateway", "_grant", "_service", "_websocket", "cut_at", "deadline", "upstream")
+    __slots__ = ("_client", "_gateway", "_grant", "_service", "cut_at", "deadline", "upstream")
 
     def __init__(
         self, client: ClientConnection, service: UpstreamConnection, *, websocket: bool, first: bytes
     ) -> None:
         self._gateway = client.gateway
-        self._websocket = websocket
         self._grant = client.grant
         self.upstream = service.upstream
         self.cut_at: float | None = None

@@ -99,7 +99,8 @@ class UpstreamConnection(asyncio.Protocol):
                 exchange.send_answer()
         except FramingError:
             exchange.send_answer()
-            self._abandon(exchange)
+            self.exchange = None
+            self.drop()
             exchange.bad_answer()
 
     def _head(self, exchange: Exchange, data: bytes) -> None:
@@ -258,10 +259,6 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._reading and not self.transport.is_closing():
             self._reading = True
             self.transport.resume_reading()
-
-    def _abandon(self, exchange: Exchange) -> None:
-        self.exchange = None
-        self.drop()
 
     def close(self) -> None:
         """Ends an unused connection."""
