@@ -28,9 +28,10 @@ test: lint unit user-test
 
 lint:
 	@tools/setup test
-	.venv/bin/ruff check . tools/generate-docs
-	.venv/bin/ruff format --check . tools/generate-docs
+	.venv/bin/ruff check . tools/generate-docs tools/generate-sync-client
+	.venv/bin/ruff format --check . tools/generate-docs tools/generate-sync-client
 	.venv/bin/mypy
+	$(PY) tools/generate-sync-client --check
 	$(PY) tools/generate-docs --check
 
 unit:

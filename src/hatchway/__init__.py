@@ -3,7 +3,7 @@
 What users import is here; everything else is reached through it:
 
 - `agent_os`, `setup`, `PreviewOptions`, `Limits`: configure and start a server.
-- `create_client` (= `AsyncClient`): talk to one.
+- `create_client` (= `AsyncClient`), and its synchronous twin `Client`: talk to one.
 - `HatchwayError` and its subclasses: every error, with `code`, `message` and `hint`.
 
 The packages, by responsibility: `preview` (tokens, grants, addresses; pure), `gateway` (the data plane), `vm`
@@ -20,7 +20,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hatchway.client import Agent, AsyncClient, FetchResponse, Preview, create_client
+    from hatchway.client import (
+        Agent,
+        AsyncClient,
+        Client,
+        FetchResponse,
+        Preview,
+        SyncAgent,
+        create_client,
+    )
     from hatchway.errors import (
         AccessDenied,
         Conflict,
@@ -38,8 +46,10 @@ __version__ = "0.1.0"
 _HOME = {
     "Agent": "client",
     "AsyncClient": "client",
+    "Client": "client",
     "FetchResponse": "client",
     "Preview": "client",
+    "SyncAgent": "client",
     "create_client": "client",
     "AccessDenied": "errors",
     "Conflict": "errors",
@@ -60,6 +70,7 @@ __all__ = [
     "AccessDenied",
     "Agent",
     "AsyncClient",
+    "Client",
     "Conflict",
     "ConnectionFailed",
     "FetchResponse",
@@ -70,6 +81,7 @@ __all__ = [
     "Preview",
     "PreviewOptions",
     "Registry",
+    "SyncAgent",
     "Unavailable",
     "VmOptions",
     "__version__",

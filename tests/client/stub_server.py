@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 VM_ID = "vm00000000000000001a"
+VM = f"/api/vms/{VM_ID}"
+VMS = ("POST", "/api/vms")
 
 
 @dataclass
@@ -43,6 +47,18 @@ def answer(body: bytes | dict[str, Any] | None, status: str = "200 OK", **header
 
 def refusal(status: str, code: str, hint: str = "a hint", **headers: str) -> bytes:
     return answer({"code": code, "message": f"about {code}", "hint": hint}, status, **headers)
+
+
+def ndjson(*lines: object) -> bytes:
+    return answer(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def out(stream: str, data: bytes) -> dict[str, str]:
+    return {"stream": stream, "data": base64.b64encode(data).decode()}
+
+
+def end(exit_code: int | None = 0, signal: int | None = None, timed_out: bool = False) -> dict[str, object]:
+    return {"exit_code": exit_code, "signal": signal, "timed_out": timed_out}
 
 
 class StubServer:
@@ -100,6 +116,8 @@ class StubServer:
             pass
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -117,3 +135,20 @@ class StubServer:
         elif lengths := request.values("content-length"):
             request.body = await reader.readexactly(int(lengths[0]))
         return request
+
+
+async def cut(request: Received, writer: asyncio.StreamWriter) -> None:
+    """Break the connection off instead of answering."""
+    writer.transport.abort()
+
+
+async def half(request: Received, writer: asyncio.StreamWriter) -> None:
+    """Break the connection off in the middle of the answer."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    await writer.drain()
+    writer.close()
+
+
+async def never(request: Received, writer: asyncio.StreamWriter) -> None:
+    """Do not answer."""
+    await asyncio.Event().wait()

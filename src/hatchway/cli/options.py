@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from hatchway.client import Agent, AsyncClient
-from hatchway.client.client import DEFAULT_URL
+from hatchway.client.aio.client import DEFAULT_URL
 from hatchway.vm.key import unformat_key
 
 T = TypeVar("T")

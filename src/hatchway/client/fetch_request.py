@@ -23,6 +23,8 @@ _SAFE = "!$&'()*+,-./:;=?@_~%[]|^`{}\"<>\\"
 _UNSAFE_IN_TARGET = '"<>\\^`{|}'
 """Of these, what RFC 3986 does not allow in a path or query; browsers send it encoded, and so do we."""
 
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _OURS = frozenset(
     {
         "connection",
@@ -106,6 +108,28 @@ def _resolve_dots(path: str) -> str:
         if last:
             segments.append("")
     return "/" + "/".join(segments)
+
+
+def check_port(port: object) -> int:
+    """A port to call, or `InvalidRequest` `invalid_port`. Its range is the server's to check."""
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise InvalidRequest("invalid_port", "port must be a whole number between 1 and 65535")
+    return port
+
+
+def vm_port(url: httpx.URL) -> int:
+    """The port in the VM that a URL names, as the VM itself would: `http://localhost:{port}/…`.
+
+    Raises:
+        InvalidRequest: `not_in_vm`. The VM has no way to other hosts, and the caller's own must not stand in for it.
+    """
+    if url.scheme not in ("http", "https") or url.host not in _LOCAL_NAMES:
+        raise InvalidRequest(
+            "not_in_vm",
+            f"{url.host!r} is not in the VM",
+            "services in the VM are at localhost: give a path, or http://localhost:{port}/…",
+        )
+    return url.port or 80
 
 
 def fetch_headers(headers: HeadersLike | None, *, has_length: bool) -> list[tuple[str, str]]:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 import msgspec
 
 from hatchway.errors import InvalidRequest
-
-Body = str | bytes | bytearray | memoryview | AsyncIterable[bytes]
-"""What can be sent: text (as UTF-8), bytes, or an asynchronous iterable of bytes, which is streamed."""
-
-Content = bytes | AsyncIterable[bytes] | None
-"""The same, as it is put on the wire; None: no body."""
 
 
 def path_query(path: object) -> str:
@@ -50,22 +44,18 @@ def process_path(pid: object, action: str) -> str:
     return f"/processes/{pid}/{action}"
 
 
-def content(body: object) -> bytes | AsyncIterable[bytes]:
-    """A body as it is put on the wire, or `InvalidRequest` `invalid_body`."""
+def body_bytes(body: object) -> bytes | None:
+    """A body that is there as a whole, or None for what may be one that is streamed.
+
+    Raises:
+        InvalidRequest: `invalid_body` for text that UTF-8 cannot say.
+    """
     if isinstance(body, str):
         try:
             return body.encode()
         except UnicodeEncodeError:
             raise InvalidRequest("invalid_body", "a body given as text must be valid Unicode text") from None
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body)
-    if isinstance(body, AsyncIterable):
-        return body
-    raise InvalidRequest(
-        "invalid_body",
-        f"a body must be text, bytes or an asynchronous iterable of bytes, not {type(body).__name__}",
-        "for JSON, pass json.dumps(value)",
-    )
+    return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else None
 
 
 def exec_body(

@@ -1,3 +1,4 @@
+# Written by tools/generate-sync-client from tests/client/aio/test_client.py.
 from __future__ import annotations
 
 import copy
@@ -7,18 +8,18 @@ import pytest
 
 import hatchway
 from client.stub_server import StubServer, answer
-from hatchway.client import AsyncClient, VmKind, create_client
+from hatchway.client import Client, SyncVmKind
 from hatchway.errors import Conflict, InvalidRequest
 
 
-async def test_every_attribute_is_a_kind_of_vm(client: AsyncClient) -> None:
-    assert isinstance(client.vm, VmKind)
+def test_every_attribute_is_a_kind_of_vm(client: Client) -> None:
+    assert isinstance(client.vm, SyncVmKind)
     assert client.vm.name == "vm"
     assert client.builder.name == client.kind("builder").name == "builder"
     assert client.kind("_own").name == "_own"
 
 
-async def test_python_itself_asks_for_no_kind(client: AsyncClient) -> None:
+def test_python_itself_asks_for_no_kind(client: Client) -> None:
     assert not hasattr(client, "__deepcopy__")
     assert not hasattr(client, "_repr_html_")
     with pytest.raises(InvalidRequest) as caught:
@@ -26,16 +27,16 @@ async def test_python_itself_asks_for_no_kind(client: AsyncClient) -> None:
     assert caught.value.code == "invalid_option"
 
 
-async def test_get_or_create_does_no_io(client: AsyncClient, server: StubServer) -> None:
+def test_get_or_create_does_no_io(client: Client, server: StubServer) -> None:
     agent = client.vm.get_or_create(["my-agent", "two"])
     assert agent.key == ("my-agent", "two")
     assert client.vm.get_or_create("one").key == ("one",)
-    assert repr(agent) == "Agent(kind='vm', key=['my-agent', 'two'])"
+    assert repr(agent) == f"{type(agent).__name__}(kind='vm', key=['my-agent', 'two'])"
     assert server.connections == 0
 
 
 @pytest.mark.parametrize("key", ["", [], ["x" * 129], [1], None])
-async def test_bad_keys_are_refused_at_once(client: AsyncClient, key: str) -> None:
+def test_bad_keys_are_refused_at_once(client: Client, key: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         client.vm.get_or_create(key)
     assert caught.value.code == "invalid_key"
@@ -57,61 +58,59 @@ async def test_bad_keys_are_refused_at_once(client: AsyncClient, key: str) -> No
 )
 def test_what_is_no_server(url: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        AsyncClient(url)
+        Client(url)
     assert caught.value.code == "invalid_url"
 
 
 def test_a_credential_in_the_url_is_refused_and_not_repeated() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        AsyncClient("http://me:hunter2@localhost:6420")
+        Client("http://me:hunter2@localhost:6420")
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\n", "ü"])
 def test_what_is_no_api_token(token: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        AsyncClient(token=token)
+        Client(token=token)
     assert caught.value.code == "invalid_token"
 
 
-async def test_the_token_is_sent_and_never_shown(server: StubServer) -> None:
+def test_the_token_is_sent_and_never_shown(server: StubServer) -> None:
     server.on("DELETE", "/api/vms/vm00000000000000001a", answer(None, "204 No Content"))
-    async with AsyncClient(server.url, token="hunter2") as client:
+    with Client(server.url, token="hunter2") as client:
         agent = client.vm.get_or_create("a")
-        await agent.destroy()
+        agent.destroy()
         assert "hunter2" not in repr(client) + repr(agent) + repr(client.vm)
     assert [one.values("hatchway-token") for one in server.received] == [["hunter2"], ["hunter2"]]
 
 
-async def test_the_token_comes_from_the_environment(
-    server: StubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_comes_from_the_environment(server: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.on("DELETE", "/api/vms/vm00000000000000001a", answer(None, "204 No Content"))
     for value, sent in (("from-env", ["from-env"]), ("", [])):
         monkeypatch.setenv("HATCHWAY_TOKEN", value)
-        async with create_client(server.url) as client:
-            await client.vm.get_or_create("a").destroy()
+        with Client(server.url) as client:
+            client.vm.get_or_create("a").destroy()
         assert server.received[-1].values("hatchway-token") == sent
 
 
-async def test_a_closed_client_says_so(client: AsyncClient) -> None:
+def test_a_closed_client_says_so(client: Client) -> None:
     agent = client.vm.get_or_create("a")
-    await client.aclose()
-    await client.aclose()
+    client.close()
+    client.close()
     with pytest.raises(Conflict) as caught:
-        await agent.exists("/x")
+        agent.exists("/x")
     assert caught.value.code == "client_closed"
 
 
-async def test_a_server_behind_a_path(server: StubServer) -> None:
+def test_a_server_behind_a_path(server: StubServer) -> None:
     server.on("POST", "/some/where/api/vms", answer({"id": "x"}))
     server.on("GET", "/some/where/api/vms/x/files/exists", answer({"exists": True}))
-    async with AsyncClient(server.url + "/some/where/") as client:
+    with Client(server.url + "/some/where/") as client:
         assert client.url == server.url + "/some/where"
-        assert await client.vm.get_or_create("a").exists("/x")
+        assert client.vm.get_or_create("a").exists("/x")
 
 
 def test_the_package_offers_the_client() -> None:
-    assert hatchway.create_client is hatchway.AsyncClient is AsyncClient
+    assert hatchway.Client is hatchway.Client is Client
     assert copy.copy(hatchway.errors.NotFound("a", "b", "c")).code == "a"
     assert pickle.loads(pickle.dumps(hatchway.errors.NotFound("a", "b", "c"))).hint == "c"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hatchway.client.single_flight import SingleFlight
+from hatchway.client.aio.single_flight import SingleFlight
 
 
 class Landing:

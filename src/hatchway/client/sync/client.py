@@ -1,4 +1,5 @@
-"""`AsyncClient`: one server, and the names of its VM kinds as attributes."""
+# Written by tools/generate-sync-client from hatchway/client/aio/client.py.
+"""`Client`: one server, and the names of its VM kinds as attributes."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from hatchway.client.agent import Agent
-from hatchway.client.transport import Transport
+from hatchway.client.sync.agent import SyncAgent
+from hatchway.client.sync.transport import Transport
+from hatchway.client.sync.vm_calls import VmCalls
 from hatchway.registry import check_kind_name
 from hatchway.vm.key import parse_key
 
@@ -16,7 +18,7 @@ DEFAULT_URL = "http://localhost:6420"
 DEFAULT_TIMEOUT = 60.0
 
 
-class VmKind:
+class SyncVmKind:
     """The VMs of one kind. Made by `client.vm`, where `vm` is the name in `setup(use={"vm": …})`."""
 
     def __init__(self, transport: Transport, name: str) -> None:
@@ -24,9 +26,9 @@ class VmKind:
         self._transport = transport
 
     def __repr__(self) -> str:
-        return f"VmKind({self.name!r})"
+        return f"{type(self).__name__}({self.name!r})"
 
-    def get_or_create(self, key: str | Sequence[str]) -> Agent:
+    def get_or_create(self, key: str | Sequence[str]) -> SyncAgent:
         """The VM of this key: always the same one, for any number of clients. Does no I/O.
 
         Args:
@@ -35,14 +37,14 @@ class VmKind:
         Raises:
             InvalidRequest: `invalid_key`.
         """
-        return Agent(self._transport, self.name, parse_key(key))
+        return SyncAgent(VmCalls(self._transport, self.name, parse_key(key)))
 
 
-class AsyncClient:
+class Client:
     """A client of one server.
 
     ```python
-    async with create_client("http://localhost:6420") as client:
+    with Client("http://localhost:6420") as client:
         agent = client.vm.get_or_create(["my-agent"])
     ```
 
@@ -64,40 +66,36 @@ class AsyncClient:
         self._transport = Transport(url, token, timeout)
 
     def __repr__(self) -> str:
-        return f"AsyncClient({self.url!r})"
+        return f"{type(self).__name__}({self.url!r})"
 
     @property
     def url(self) -> str:
         """Where the server is."""
         return self._transport.url
 
-    def kind(self, name: str) -> VmKind:
+    def kind(self, name: str) -> SyncVmKind:
         """The VMs of the kind `name`: the same as the attribute of that name, for any name.
 
         Raises:
             InvalidRequest: `invalid_option` if that can be no kind's name.
         """
-        return VmKind(self._transport, name)
+        return SyncVmKind(self._transport, name)
 
-    def __getattr__(self, name: str) -> VmKind:
+    def __getattr__(self, name: str) -> SyncVmKind:
         # Called only for names that are no attributes. Those with a leading underscore are asked for by copy,
         # pickle and friends, which must hear that they are not there.
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self.kind(name)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close all connections. May be called again."""
-        await self._transport.aclose()
+        self._transport.close()
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
-
-
-create_client = AsyncClient
-"""`AsyncClient` by the name of what it is for: `create_client(url)`."""
+        self.close()

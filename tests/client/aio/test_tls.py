@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from hatchway.client import AsyncClient
-from hatchway.errors import ConnectionFailed, InvalidRequest
-
-
-async def test_a_server_without_tls() -> None:
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listener:
-        port = listener.sockets[0].getsockname()[1]
-        async with AsyncClient(f"https://127.0.0.1:{port}") as client:
-            with pytest.raises(ConnectionFailed) as caught:
-                await client.vm.get_or_create("a").exists("/x")
-    assert caught.value.code == "tls_failed"
-    assert caught.value.__suppress_context__
+from hatchway.errors import InvalidRequest
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -1,0 +1,99 @@
+"""One VM by its key, and calls of the control API about it: what every noun of an agent is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from hatchway.client import wire
+from hatchway.client.aio.single_flight import SingleFlight
+from hatchway.client.aio.transport import Transport, json_body, read_answer
+from hatchway.errors import NotFound
+from hatchway.vm.key import Key
+
+T = TypeVar("T")
+
+
+class VmCalls:
+    """Calls about one VM, which is looked up, and made if there is none, by the first of them.
+
+    Args:
+        transport: to the server.
+        kind: the kind of VM.
+        key: its key, checked.
+    """
+
+    def __init__(self, transport: Transport, kind: str, key: Key) -> None:
+        self.transport = transport
+        self.kind = kind
+        self.key = key
+        self.id = SingleFlight(self._get_or_create)
+        """The VM's id in the control API."""
+
+    async def on_vm(self, action: Callable[[str], Awaitable[T]], *, replayable: bool = True) -> T:
+        """Run `action` with the VM's path in the control API; with a new VM's if that one is gone.
+
+        Args:
+            action: given the path, such as `/api/vms/{id}`.
+            replayable: whether it can be run a second time. What streams a body cannot.
+        """
+        vm = await self.id.get()
+        try:
+            return await action(vm_path(vm))
+        except NotFound as error:
+            if error.code != "vm_not_found":
+                raise
+            self.id.forget(vm)
+            if not replayable:
+                raise
+        return await action(vm_path(await self.id.get()))
+
+    async def call(
+        self, method: str, path: str, answer: type[T], *, body: Any = None, patient: bool = False
+    ) -> T:
+        """One call with a JSON answer.
+
+        Args:
+            method: the HTTP method.
+            path: below the VM's.
+            answer: the type that the answer is read as.
+            body: sent as JSON unless it is None.
+            patient: whether the answer may take any time.
+        """
+
+        async def call(vm: str) -> T:
+            return await self.transport.call(method, vm + path, answer, body=body, patient=patient)
+
+        return await self.on_vm(call)
+
+    async def do(self, method: str, path: str, *, body: Any = None) -> None:
+        """A call whose answer says nothing but that it was done. Parameters as for `call`."""
+        headers, content = json_body(body)
+
+        async def call(vm: str) -> None:
+            async with self.transport.send(method, vm + path, headers=headers, content=content) as answer:
+                await read_answer(answer)
+
+        await self.on_vm(call)
+
+    async def _get_or_create(self) -> str:
+        body = {"name": self.kind, "key": list(self.key)}
+        answer = await self.transport.call("POST", "/api/vms", wire.Vm, body=body)
+        return answer.id
+
+
+class VmActions:
+    """What can be done with one VM, by one noun.
+
+    Args:
+        vm: the VM.
+    """
+
+    def __init__(self, vm: VmCalls) -> None:
+        self._vm = vm
+
+
+def vm_path(vm_id: str) -> str:
+    """The path of a VM in the control API."""
+    return f"/api/vms/{quote(vm_id, safe='')}"

@@ -1,0 +1,49 @@
+# Written by tools/generate-sync-client from hatchway/client/aio/agent.py.
+"""One VM by its key: files, processes, HTTP to its services, previews."""
+
+from __future__ import annotations
+
+from hatchway.client.sync.files import Files
+from hatchway.client.sync.previews import Previews
+from hatchway.client.sync.processes import Processes
+from hatchway.client.sync.services import Services
+from hatchway.client.sync.transport import read_answer
+from hatchway.client.sync.vm_calls import vm_path
+from hatchway.errors import NotFound
+from hatchway.vm.key import Key
+
+
+class SyncAgent(Files, Processes, Services, Previews):
+    """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`.
+
+    The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it
+    has been destroyed meanwhile, the next action makes a new one under the same key.
+
+    Every action raises `HatchwayError`: the server's own refusals with their `code` and `hint`, and
+    `ConnectionFailed` (`server_unreachable`, `connection_lost`, `timeout`). Where the server says more, it is in the
+    error's `retry_after` and `details`.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The kind of VM, as the server names it."""
+        return self._vm.kind
+
+    @property
+    def key(self) -> Key:
+        """The VM's key, as its parts."""
+        return self._vm.key
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(kind={self.kind!r}, key={list(self.key)!r})"
+
+    def destroy(self) -> None:
+        """Stop the VM and delete its files, processes and previews. The next action makes a new VM."""
+        vm = self._vm.id.get()
+        try:
+            with self._vm.transport.send("DELETE", vm_path(vm)) as answer:
+                read_answer(answer)
+        except NotFound as error:
+            if error.code != "vm_not_found":
+                raise
+        self._vm.id.forget(vm)
