@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from e2e.guest import start_service
 from e2e.server_process import ServerProcess
 from hatchway import Agent, AsyncClient
 
@@ -70,6 +72,19 @@ async def make_agent(client: AsyncClient) -> AsyncIterator[MakeAgent]:
 def agent(make_agent: MakeAgent) -> Agent:
     """A VM of this test's own."""
     return make_agent()
+
+
+@pytest.fixture(scope="session")
+def zoo_key(server: ServerProcess) -> list[str]:
+    """The key of a VM of the shared server with a zoo on port 3000, for tests that leave it as it is."""
+    key = ["e2e", "zoo"]
+
+    async def start() -> None:
+        async with AsyncClient(server.url) as client:
+            await start_service(client.vm.get_or_create(key), 3000)
+
+    asyncio.run(start())
+    return key
 
 
 @pytest.fixture
