@@ -4,11 +4,13 @@ What users import is here; everything else is reached through it:
 
 - `agent_os`, `setup`, `PreviewOptions`, `Limits`: configure and start a server.
 - `create_client` (= `AsyncClient`), and its synchronous twin `Client`: talk to one.
+- `open_vm`: a VM within the program that uses it.
 - `HatchwayError` and its subclasses: every error, with `code`, `message` and `hint`.
 
 The packages, by responsibility: `preview` (tokens, grants, addresses; pure), `gateway` (the data plane), `vm`
 (VMs and their sandbox), `store` (SQLite), `api` (the control plane), `server` (puts those together), `client`,
-`software`, `cli`. Beside them: `options`, `registry`, `errors`, and `printable` (text of others, safe to show).
+`software`, `cli`. Beside them: `options`, `registry`, `embedded`, `errors`, and `printable` (text of others, safe to
+show).
 
 Names are imported on first use: the zygote imports `hatchway.vm.sandbox` and every VM's memory starts as a copy of it,
 so that import must not pull in a web framework.
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         SyncAgent,
         create_client,
     )
+    from hatchway.embedded import open_vm
     from hatchway.errors import (
         AccessDenied,
         Conflict,
@@ -51,6 +54,7 @@ _HOME = {
     "Preview": "client",
     "SyncAgent": "client",
     "create_client": "client",
+    "open_vm": "embedded",
     "AccessDenied": "errors",
     "Conflict": "errors",
     "ConnectionFailed": "errors",
@@ -87,6 +91,7 @@ __all__ = [
     "__version__",
     "agent_os",
     "create_client",
+    "open_vm",
     "setup",
 ]
 

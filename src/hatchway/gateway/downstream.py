@@ -83,7 +83,8 @@ class ClientConnection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._reading = Reading(self.transport)
         peer = transport.get_extra_info("peername")
-        self.peer = peer[0].partition("%")[0] if isinstance(peer, tuple) else "unknown"
+        # Whoever comes by a UNIX socket is on this machine, and what services know of that is loopback.
+        self.peer = peer[0].partition("%")[0] if isinstance(peer, tuple) else "127.0.0.1"
         gateway = self.gateway
         self._plans, self.forwarded = gateway.known_peer(self.peer)
         gateway.connections.add(self)

@@ -97,7 +97,6 @@ class Gateway:
             OSError: the address cannot be used.
         """
         loop = asyncio.get_running_loop()
-        self.pool = Pool(self.backend, self.limits, loop)
         secured: dict[str, Any] = {}
         if self._tls is not None:
             secured = {
@@ -105,13 +104,35 @@ class Gateway:
                 "ssl_handshake_timeout": self.limits.head_seconds,
                 "ssl_shutdown_timeout": self.limits.linger_seconds,
             }
-        self._server = await loop.create_server(
+        self.pool = Pool(self.backend, self.limits, loop)
+        server = await loop.create_server(
             lambda: ClientConnection(self), host, port, backlog=_BACKLOG, start_serving=False, **secured
         )
-        for sock in self._server.sockets:
+        for sock in server.sockets:
             _notice_dead_peers(sock)
-        bound = self._server.sockets[0].getsockname()
-        self.port = bound[1] if self._public_port is None else self._public_port
+        bound = server.sockets[0].getsockname()
+        await self._serve(server, bound[1] if self._public_port is None else self._public_port)
+        return bound[0], bound[1]
+
+    async def start_unix(self, path: str) -> None:
+        """Listens on a UNIX socket instead, for programs that run as this user, without TLS.
+
+        Args:
+            path: where there is no file yet.
+
+        Raises:
+            OSError: the socket cannot be made.
+        """
+        loop = asyncio.get_running_loop()
+        self.pool = Pool(self.backend, self.limits, loop)
+        server = await loop.create_unix_server(
+            lambda: ClientConnection(self), path, backlog=_BACKLOG, start_serving=False
+        )
+        await self._serve(server, self._public_port or 80)
+
+    async def _serve(self, server: asyncio.Server, port: int) -> None:
+        self._server = server
+        self.port = port
         # The default domain resolves to this machine only, so nobody is sent there who came by another name.
         moves = self.preview_domain != "localhost"
         face = PublicFace(self.preview_domain, self.scheme, self.port, moves_navigations=moves)
@@ -119,8 +140,7 @@ class Gateway:
         self._plans_of_proxies = PlanBook(replace(face, behind_proxy=True), self.limits)
         self._known_peers.clear()
         await self._server.start_serving()
-        self._ticking = loop.call_later(self.limits.timer_seconds, self._tick)
-        return bound[0], bound[1]
+        self._ticking = asyncio.get_running_loop().call_later(self.limits.timer_seconds, self._tick)
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
         """Stops listening, lets what is under way finish, and returns when nothing is left open.

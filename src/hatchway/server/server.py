@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,10 +24,14 @@ from hatchway.server.file_limit import raise_file_limit
 from hatchway.server.services import ServerServices
 from hatchway.server.settings import Settings
 from hatchway.server.sweeper import sweep_expired
+from hatchway.store.previews import Previews
 from hatchway.store.store import Store
 from hatchway.vm.manager import VmManager
 from hatchway.vm.sandbox.id_ranges import overlaps_any, parse_subordinate_ids
 from hatchway.vm.sandbox.sandbox import Sandbox
+
+SOCKET = "gateway.sock"
+"""The UNIX socket, in the data folder, of a server that listens nowhere else."""
 
 STOP_SECONDS = 2.0
 """How long requests under way may take when the server stops."""
@@ -46,6 +52,15 @@ class RunningServer:
     """The certificate that it listens with."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a server is made of, but for its listener."""
+
+    sandbox: Sandbox
+    gateway: Gateway
+    previews: Previews
+
+
 @asynccontextmanager
 async def running(
     kinds: Mapping[str, VmOptions], settings: Settings, clock: Callable[[], float] = time.time
@@ -64,6 +79,65 @@ async def running(
     tls = None
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls = ListenerTls(settings.tls_cert, settings.tls_key)
+
+    def preview_url(token: str) -> str:
+        return settings.preview_url(token, port)
+
+    async with _parts(kinds, settings, clock, None if tls is None else tls.context, preview_url) as parts:
+        try:
+            host, port = await parts.gateway.start(settings.host, settings.port)
+        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise Unavailable(
+                "address_unavailable",
+                f"cannot listen on {settings.host} port {settings.port}: {reason or 'no such address'}",
+                "another server may be using it: choose another with --port, or 0 for a free one",
+            ) from None
+        async with _open(parts):
+            scheme = "http" if tls is None else "https"
+            url = f"{scheme}://{_shown(settings.host)}:{port}"
+            yield RunningServer(host, port, url, parts.sandbox, tls)
+
+
+@asynccontextmanager
+async def running_within(kinds: Mapping[str, VmOptions], settings: Settings) -> AsyncIterator[Path]:
+    """A server that no network reaches: for the process that runs it, on a UNIX socket in the data folder.
+
+    Args:
+        kinds: the kinds of VM it offers, by name.
+        settings: where it keeps its data.
+
+    Returns:
+        The socket's path. It has no previews: `create_preview` is refused with `no_listener`.
+
+    Raises:
+        HatchwayError: as for `running`.
+    """
+    async with _parts(kinds, settings, time.time, None, None) as parts:
+        folder = os.open(settings.data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # A socket's path holds at most 107 bytes (unix(7)); by way of its folder's fd it is always short.
+            path = Path(f"/proc/self/fd/{folder}/{SOCKET}")
+            _remove(path)  # left by a process that was killed
+            await parts.gateway.start_unix(str(path))
+            try:
+                async with _open(parts):
+                    yield path
+            finally:
+                _remove(path)
+        finally:
+            os.close(folder)
+
+
+@asynccontextmanager
+async def _parts(
+    kinds: Mapping[str, VmOptions],
+    settings: Settings,
+    clock: Callable[[], float],
+    tls: ssl.SSLContext | None,
+    preview_url: Callable[[str], str] | None,
+) -> AsyncIterator[_Parts]:
+    """All but the listener, started in order and stopped in reverse."""
     async with AsyncExitStack() as stack:
         store = await Store.open(settings.data_dir, clock, overlaps_any(_given_ids()))
         stack.push_async_callback(store.close)
@@ -85,27 +159,20 @@ async def running(
             limits=settings.gateway_limits,
             clock=clock,
             trusted_proxies=settings.trusted_proxies,
-            tls=None if tls is None else tls.context,
+            tls=tls,
         )
-
-        def preview_url(token: str) -> str:
-            return settings.preview_url(token, port)
-
         await control.start(create_app(ServerServices(manager, store.previews, gateway, preview_url)))
-        try:
-            host, port = await gateway.start(settings.host, settings.port)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise Unavailable(
-                "address_unavailable",
-                f"cannot listen on {settings.host} port {settings.port}: {reason or 'no such address'}",
-                "another server may be using it: choose another with --port, or 0 for a free one",
-            ) from None
-        stack.push_async_callback(gateway.stop, STOP_SECONDS)
-        sweeping = asyncio.get_running_loop().create_task(sweep_expired(store.previews, gateway))
+        yield _Parts(sandbox, gateway, store.previews)
+
+
+@asynccontextmanager
+async def _open(parts: _Parts) -> AsyncIterator[None]:
+    """While the gateway listens: what runs on a timer; then its stop."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(parts.gateway.stop, STOP_SECONDS)
+        sweeping = asyncio.get_running_loop().create_task(sweep_expired(parts.previews, parts.gateway))
         stack.push_async_callback(_cancel, sweeping)
-        scheme = "http" if tls is None else "https"
-        yield RunningServer(host, port, f"{scheme}://{_shown(settings.host)}:{port}", sandbox, tls)
+        yield
 
 
 async def serve(kinds: Mapping[str, VmOptions], settings: Settings) -> None:
@@ -138,6 +205,10 @@ def _renew(tls: ListenerTls) -> None:
         _log.error("the certificate in use is kept: %s", error)
     else:
         _log.info("the certificate was read anew")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import hatchway
+from hatchway.errors import Conflict
 from hatchway.gateway.listener import Gateway
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import CorsMode, validate_expiry, validate_port
@@ -23,13 +24,17 @@ class ServerServices:
         manager: the VMs.
         previews: the stored previews.
         gateway: told when something it may be relaying ends.
-        preview_url: the host-mode address of a token, once the server listens.
+        preview_url: the host-mode address of a token, once the server listens; None: nobody could visit a preview.
     """
 
     version = hatchway.__version__
 
     def __init__(
-        self, manager: VmManager, previews: Previews, gateway: Gateway, preview_url: Callable[[str], str]
+        self,
+        manager: VmManager,
+        previews: Previews,
+        gateway: Gateway,
+        preview_url: Callable[[str], str] | None,
     ) -> None:
         self._manager = manager
         self._previews = previews
@@ -110,6 +115,12 @@ class ServerServices:
         cors: CorsMode = "open",
     ) -> PreviewInfo:
         """See `Services`."""
+        if self._preview_url is None:
+            raise Conflict(
+                "no_listener",
+                "nobody could visit a preview: this VM is its program's own, and no server listens",
+                "run a server, with hatchway serve or setup(…).start(), and take the VM from there",
+            )
         vm = await self._manager.get(vm_id)
         port = validate_port(port)
         seconds = validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -53,17 +54,23 @@ class Client:
         token: its API token, if it has one; by default that of the environment variable `HATCHWAY_TOKEN`.
         timeout: seconds that a call may go without any progress, by default 60; None: for ever. Running and
             waiting for commands takes as long as it takes.
+        unix_socket: connect to this UNIX socket instead of the URL's host and port.
 
     Raises:
         InvalidRequest: `invalid_url`, `invalid_token`, `invalid_timeout`, `invalid_certificates`.
     """
 
     def __init__(
-        self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float | None = DEFAULT_TIMEOUT
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        token: str | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        unix_socket: Path | None = None,
     ) -> None:
         if token is None:
             token = os.environ.get("HATCHWAY_TOKEN") or None
-        self._transport = Transport(url, token, timeout)
+        self._transport = Transport(url, token, timeout, unix_socket)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
