@@ -28,7 +28,7 @@ from e2e.visits import (
     revocation_cuts,
 )
 from e2e.waiting import BOUND_SECONDS, wait_until
-from hatchway import Agent, AsyncClient, HatchwayError, Preview
+from hatchway import Agent, AsyncClient, Client, HatchwayError, Preview
 
 pytestmark = pytest.mark.sandbox
 
@@ -284,6 +284,24 @@ async def test_clients_trust_what_they_are_told_to(
     other_name = await failure(f"https://{ADDRESS}:{tls_server.port}")
     assert other_name.code == "certificate_not_trusted"
     assert ADDRESS in other_name.message
+
+
+async def test_both_clients_reach_services_over_tls(agent: Agent, tls_server: ServerProcess) -> None:
+    async with agent.http(3000) as http:
+        assert (await http.get("/")).text == "zoo"
+    async with agent.websocket(3000) as socket:
+        await socket.send("over TLS")
+        assert await socket.recv() == "over TLS"
+
+    def synchronously() -> None:
+        with Client(tls_server.url) as client:
+            twin = client.vm.get_or_create(agent.key)
+            assert twin.http(3000).get("/").text == "zoo"
+            with twin.websocket(3000) as socket:
+                socket.send("over TLS")
+                assert socket.recv() == "over TLS"
+
+    await asyncio.to_thread(synchronously)
 
 
 @pytest.mark.browser

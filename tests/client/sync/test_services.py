@@ -1,0 +1,168 @@
+# Written by tools/generate-sync-client from tests/client/aio/test_services.py.
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from client.stub_server import VM, VM_ID, StubServer, answer, cut, half, never, refusal
+from hatchway.client import Client, SyncAgent
+from hatchway.errors import ConnectionFailed, InvalidRequest, NotFound, Unavailable
+
+GONE = refusal("404 Not Found", "vm_not_found", Hatchway_Error="vm_not_found")
+
+
+def pieces(*parts: bytes) -> Iterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def test_where_a_request_goes_and_what_it_carries(agent: SyncAgent, server: StubServer) -> None:
+    server.on("POST", f"{VM}/ports/3000/a%20b", answer(b"done", "201 Created", Set_Cookie="a=1"))
+    with agent.http(3000, headers={"X-Own": "x"}) as http:
+        said = http.post("/a b?c=%2F#d", content=b"body", headers={"Authorization": "Bearer theirs"})
+    assert (said.status_code, said.reason_phrase, said.text) == (201, "Created", "done")
+    assert said.cookies["a"] == "1"
+    (request,) = server.to("POST", f"{VM}/ports/3000/a%20b")
+    assert request.target.endswith("?c=%2F")
+    assert request.body == b"body"
+    assert request.values("x-own") == ["x"]
+    assert request.values("authorization") == ["Bearer theirs"]
+    assert request.values("content-length") == ["4"]
+    assert request.values("host") == [httpx.URL(server.url).netloc.decode()]
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
+def test_a_url_may_name_a_port_of_the_vm(agent: SyncAgent, server: StubServer, host: str) -> None:
+    server.on("GET", f"{VM}/ports/8080/x", answer(b"other"))
+    with agent.http(3000) as http:
+        assert (http.get(f"http://{host}/x")).text == "other"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/",
+        "http://169.254.169.254/",
+        "http://localhost.example.org:3000/",
+        "http://localhost@example.org/",
+        "ftp://localhost/",
+        "http://10.0.0.1:3000/",
+    ],
+)
+def test_a_url_of_another_host_is_refused(agent: SyncAgent, server: StubServer, url: str) -> None:
+    with agent.http(3000) as http:
+        with pytest.raises(InvalidRequest) as caught:
+            http.get(url)
+    assert caught.value.code == "not_in_vm"
+    assert server.received == []
+
+
+def test_bodies_are_streamed(agent: SyncAgent, server: StubServer) -> None:
+    server.on("PUT", f"{VM}/ports/1/", answer(b"some bytes"))
+    with agent.http(1) as http:
+        request = http.build_request("PUT", "/", content=pieces(b"one", b"two"))
+        said = http.send(request, stream=True)
+        assert b"".join([piece for piece in said.iter_bytes()]) == b"some bytes"
+        said.close()
+    (received,) = server.to("PUT", f"{VM}/ports/1/")
+    assert received.values("transfer-encoding") == ["chunked"]
+    assert received.body == b"onetwo"
+
+
+def test_a_refusal_by_hatchway_is_raised(agent: SyncAgent, server: StubServer) -> None:
+    refused = refusal("502 Bad Gateway", "port_closed", Hatchway_Error="port_closed", Retry_After="1")
+    server.on("GET", f"{VM}/ports/1/", refused)
+    with agent.http(1) as http:
+        with pytest.raises(Unavailable) as caught:
+            http.get("/")
+    assert (caught.value.code, caught.value.retry_after) == ("port_closed", 1)
+
+
+def test_a_vm_that_is_gone_is_made_anew(agent: SyncAgent, server: StubServer) -> None:
+    server.on("POST", "/api/vms", answer({"id": VM_ID}), answer({"id": "second"}), answer({"id": "third"}))
+    server.on("POST", f"{VM}/ports/1/", GONE)
+    server.on("POST", "/api/vms/second/ports/1/", answer(b"again"), GONE)
+    with agent.http(1) as http:
+        assert (http.post("/", content=b"whole")).text == "again"
+        with pytest.raises(NotFound):
+            http.post("/", content=pieces(b"streamed"))
+
+
+def test_trouble_on_the_way_is_told_as_hatchways(agent: SyncAgent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/cut", cut)
+    server.on("GET", f"{VM}/ports/1/half", half)
+    with agent.http(1) as http:
+        for path in ("/cut", "/half"):
+            with pytest.raises(ConnectionFailed) as caught:
+                http.get(path)
+            assert caught.value.code == "connection_lost"
+
+
+def test_time_outs_are_those_of_the_client_or_of_httpx(server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/", never)
+    with Client(server.url, timeout=0.05) as client, client.vm.get_or_create("a").http(1) as http:
+        with pytest.raises(ConnectionFailed) as caught:
+            http.get("/")
+        assert caught.value.code == "timeout"
+    with Client(server.url) as client, client.vm.get_or_create("a").http(1) as http:
+        with pytest.raises(ConnectionFailed) as caught:
+            http.get("/", timeout=0.05)
+        assert caught.value.code == "timeout"
+
+
+def test_connections_are_those_of_the_client(agent: SyncAgent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/", answer(b"1"))
+    for _ in range(3):
+        with agent.http(1) as http:
+            http.get("/")
+            http.get("/")
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("port", ["3000", True, None, 3.0])
+def test_a_port_must_be_a_number(agent: SyncAgent, server: StubServer, port: int) -> None:
+    for call in (agent.http, agent.websocket):
+        with pytest.raises(InvalidRequest) as caught:
+            call(port)
+        assert caught.value.code == "invalid_port"
+    assert server.received == []
+
+
+def test_a_websocket_that_is_refused_by_hatchway(agent: SyncAgent, server: StubServer) -> None:
+    refused = refusal("502 Bad Gateway", "port_closed", Hatchway_Error="port_closed")
+    server.on("GET", f"{VM}/ports/1/chat", refused)
+    with pytest.raises(Unavailable) as caught:
+        agent.websocket(1, "/chat?room=1", headers={"X-Own": "x", "Host": "evil"}, subprotocols=["a", "b"])
+    assert caught.value.code == "port_closed"
+    (request,) = server.to("GET", f"{VM}/ports/1/chat")
+    assert request.target.endswith("/chat?room=1")
+    assert request.values("x-own") == ["x"]
+    assert request.values("sec-websocket-protocol") == ["a, b"]
+    assert request.values("host") == [httpx.URL(server.url).netloc.decode()]
+
+
+def test_a_websocket_in_trouble(agent: SyncAgent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/cut", cut)
+    server.on("GET", f"{VM}/ports/1/no", answer(b"no", "404 Not Found"))
+    server.on("GET", f"{VM}/ports/1/gone", GONE)
+    server.on("GET", f"{VM}/ports/1/away", answer(b"", "302 Found", Location="/api/vms"))
+    for path, code in (
+        ("/cut", "connection_lost"),
+        ("/no", "websocket_refused"),
+        ("/away", "websocket_refused"),
+        ("/gone", "vm_not_found"),
+    ):
+        with pytest.raises(Exception) as caught:
+            agent.websocket(1, path)
+        assert getattr(caught.value, "code", caught.value) == code
+    assert [one.method for one in server.received if one.target == "/api/vms"] == ["POST", "POST"]
+
+
+def test_a_websocket_of_a_silent_server(server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/", never)
+    with Client(server.url, timeout=0.2) as client:
+        with pytest.raises(ConnectionFailed) as caught:
+            client.vm.get_or_create("a").websocket(1)
+    assert caught.value.code == "timeout"
