@@ -75,6 +75,7 @@ OPERATIONS = (
             (400, "invalid_expiry"),
             (400, "invalid_label"),
             (400, "invalid_port"),
+            (409, "no_listener"),
             (503, "storage_full"),
         ),
     ),
