@@ -403,3 +403,16 @@ async def test_no_line_break_gets_into_a_head(agent: Agent, server: StubServer) 
         with pytest.raises(InvalidRequest):
             await agent.vm_fetch(1, headers=bad)
     assert len(server.received) == 2
+
+
+async def test_errors_hold_no_preview_token(agent: Agent, server: StubServer) -> None:
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b"nonsense\r\n\r\n",
+        refusal("500 Oops", "x"),
+    ]
+    for raw in answers:
+        server.on("POST", f"{VM}/previews/expire", raw)
+        with pytest.raises(HatchwayError) as caught:
+            await agent.expire_signed_preview_url(TOKEN)
+        assert TOKEN not in f"{caught.value!r} {caught.value}"

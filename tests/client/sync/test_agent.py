@@ -404,3 +404,16 @@ def test_no_line_break_gets_into_a_head(agent: SyncAgent, server: StubServer) ->
         with pytest.raises(InvalidRequest):
             agent.vm_fetch(1, headers=bad)
     assert len(server.received) == 2
+
+
+def test_errors_hold_no_preview_token(agent: SyncAgent, server: StubServer) -> None:
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b"nonsense\r\n\r\n",
+        refusal("500 Oops", "x"),
+    ]
+    for raw in answers:
+        server.on("POST", f"{VM}/previews/expire", raw)
+        with pytest.raises(HatchwayError) as caught:
+            agent.expire_signed_preview_url(TOKEN)
+        assert TOKEN not in f"{caught.value!r} {caught.value}"
