@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 
 from hatchway.api.app import create_app
+from hatchway.api.targets import preview_not_found
 from hatchway.errors import HatchwayError, NotFound
 from hatchway.options import PreviewOptions
 from hatchway.preview.grant import CorsMode, validate_expiry
@@ -22,6 +24,7 @@ from hatchway.vm.key import Key
 from hatchway.vm.records import (
     ExecRequest,
     Exit,
+    MintedPreview,
     Output,
     PreviewInfo,
     ProcessEvent,
@@ -54,7 +57,8 @@ class MemoryServices:
         self.modes: dict[tuple[str, bytes], int | None] = {}
         self.processes: dict[int, ProcessInfo] = {}
         self.signals: list[tuple[int, int]] = []
-        self.previews: dict[str, str] = {}
+        self.previews: dict[str, tuple[str, PreviewInfo]] = {}
+        """By token: the VM, and what is listed."""
         self.script: list[ProcessEvent | BaseException | asyncio.Event] = [Exit(0, None)]
         self.refusal: BaseException | None = None
         self.executed: list[ExecRequest] = []
@@ -80,8 +84,12 @@ class MemoryServices:
         self.vms[name, key] = info
         return info, True
 
-    async def list_vms(self) -> list[VmInfo]:
-        return list(self.vms.values())
+    async def list_vms(self, name: str | None = None, key: Key | None = None) -> list[VmInfo]:
+        return [
+            info
+            for info in self.vms.values()
+            if (name is None or info.name == name) and (key is None or info.key == key)
+        ]
 
     async def get_vm(self, vm_id: str) -> VmInfo:
         self._check(vm_id)
@@ -177,24 +185,49 @@ class MemoryServices:
         *,
         forward_host: bool = False,
         cors: CorsMode = "open",
-    ) -> PreviewInfo:
+        label: str = "",
+    ) -> MintedPreview:
         self._check(vm_id)
         seconds = validate_expiry(expires_in_seconds, PreviewOptions())
-        token = f"{len(self.previews):0>32}"
-        self.previews[token] = vm_id
-        return PreviewInfo(
-            token,
-            f"/fetch/{token}",
-            port,
-            2_000_000.0 + seconds,
-            f"http://{token}.localhost:6420/",
-            forward_host,
-            cors,
-        )
+        number = len(self.previews)
+        token, ends = f"{number:0>32}", 2_000_000.0 + seconds
+        info = PreviewInfo(f"{number:0>20}", port, 2_000_000.0, ends, forward_host, cors, label)
+        self.previews[token] = vm_id, info
+        url = f"http://{token}.localhost:6420/"
+        return MintedPreview(info.id, token, f"/fetch/{token}", port, ends, url, forward_host, cors, label)
+
+    async def list_previews(self, vm_id: str) -> list[PreviewInfo]:
+        self._check(vm_id)
+        return [info for vm, info in self.previews.values() if vm == vm_id]
+
+    async def renew_preview(self, vm_id: str, preview_id: str, expires_in_seconds: object) -> PreviewInfo:
+        self._check(vm_id)
+        seconds = validate_expiry(expires_in_seconds, PreviewOptions())
+        token = self._token(vm_id, preview_id)
+        info = replace(self.previews[token][1], expires_at=3_000_000.0 + seconds)
+        self.previews[token] = vm_id, info
+        return info
 
     async def expire_preview(self, vm_id: str, token: str) -> bool:
         self._check(vm_id)
         return self.previews.pop(token, None) is not None
+
+    async def expire_preview_by_id(self, vm_id: str, preview_id: str) -> None:
+        self._check(vm_id)
+        del self.previews[self._token(vm_id, preview_id)]
+
+    async def expire_previews(self, vm_id: str) -> int:
+        self._check(vm_id)
+        gone = [token for token, (vm, _) in self.previews.items() if vm == vm_id]
+        for token in gone:
+            del self.previews[token]
+        return len(gone)
+
+    def _token(self, vm_id: str, preview_id: str) -> str:
+        for token, (vm, info) in self.previews.items():
+            if (vm, info.id) == (vm_id, preview_id):
+                return token
+        raise preview_not_found()
 
 
 class Contract:

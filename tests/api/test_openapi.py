@@ -71,7 +71,11 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
     await client.post(f"{vm}/processes/{pid}/kill")
     await client.get(f"{vm}/processes/{pid}/wait")
     preview = (await client.post(f"{vm}/previews", json={"port": 3000})).json()
+    await client.get(f"{vm}/previews")
+    await client.post(f"{vm}/previews/{preview['id']}/renew", json={})
+    await client.post(f"{vm}/previews/{preview['id']}/expire")
     await client.post(f"{vm}/previews/expire", json={"token": preview["token"]})
+    await client.post(f"{vm}/previews/expire-all")
     await client.delete(vm)
     assert contract.seen == {
         (operation.method.lower(), operation.path, str(success.status))
@@ -93,6 +97,11 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
         ("CreatePreview", {"port": 3000, "forward_host": 1}, False),
         ("CreatePreview", {"port": 3000, "cors": "none"}, False),
         ("CreatePreview", {"port": 3000, "cors": None}, False),
+        ("CreatePreview", {"port": 3000, "label": "🎈" * 200}, True),
+        ("CreatePreview", {"port": 3000, "label": "x" * 201}, False),
+        ("CreatePreview", {"port": 3000, "label": None}, False),
+        ("RenewPreview", {}, True),
+        ("RenewPreview", {"expires_in_seconds": 0}, False),
         ("Problem", {"code": "a", "message": "m", "hint": ""}, True),
         (
             "Problem",

@@ -9,6 +9,7 @@ from client.stub_server import VM_ID, StubServer, answer, refusal
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz012345"
 MADE = {
+    "id": "0123456789abcdef0123",
     "token": TOKEN,
     "path": f"/request/fetch/{TOKEN}",
     "port": 3000,
@@ -16,6 +17,7 @@ MADE = {
     "url": f"http://{TOKEN}.localhost:6420/",
     "forward_host": False,
     "cors": "open",
+    "label": "",
 }
 PREVIEWS = ("POST", f"/api/vms/{VM_ID}/previews")
 EXPIRE = ("POST", f"/api/vms/{VM_ID}/previews/expire")

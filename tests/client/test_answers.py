@@ -76,7 +76,12 @@ def test_ok(status: int, ok: bool) -> None:
 
 def test_a_previews_repr_holds_no_token() -> None:
     preview = Preview(
-        "/fetch/s3cret", "s3cret", 3000, datetime(2030, 1, 1, tzinfo=UTC), "http://s3cret.localhost/"
+        "0" * 20,
+        "/fetch/s3cret",
+        "s3cret",
+        3000,
+        datetime(2030, 1, 1, tzinfo=UTC),
+        "http://s3cret.localhost/",
     )
     assert "s3cret" not in repr(preview)
     assert "3000" in repr(preview)

@@ -16,10 +16,13 @@ from hatchway.client.parameters import (
     exec_body,
     mode_query,
     path_query,
+    preview_path,
     process_path,
     spawn_body,
+    vm_query,
 )
 from hatchway.errors import InvalidRequest
+from hatchway.vm.key import unformat_key
 
 
 @given(st.binary())
@@ -55,6 +58,34 @@ def test_process_paths() -> None:
     assert process_path(12, "stop") == "/processes/12/stop"
     with pytest.raises(InvalidRequest):
         process_path("12/../..", "stop")
+
+
+def test_preview_paths() -> None:
+    assert preview_path("0123456789abcdef0123", "renew") == "/previews/0123456789abcdef0123/renew"
+
+
+@pytest.mark.parametrize(
+    "preview_id", ["", "..", "0" * 19, "A" * 20, "a" * 32, "0" * 20 + "/", None, 7, b"0" * 20]
+)
+def test_what_is_no_id_of_a_preview(preview_id: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        preview_path(preview_id, "expire")
+    assert caught.value.code == "invalid_preview_id"
+    assert "a" * 32 not in str(caught.value), "it may be a token"
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30), min_size=1, max_size=5
+    )
+)
+def test_a_vm_is_asked_for_by_any_key(parts: list[str]) -> None:
+    query = vm_query("vm", tuple(parts))
+    assert query.isascii()
+    assert query.count("&") == 1
+    assert not set(query) & set(" #?+\r\n\\")
+    text = unquote_to_bytes(query.removeprefix("name=vm&key=")).decode()
+    assert unformat_key(text) == tuple(parts)
 
 
 def test_bodies() -> None:

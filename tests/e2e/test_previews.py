@@ -157,12 +157,68 @@ async def test_a_preview_ends_by_itself(agent: Agent, server: ServerProcess, htt
     assert (await get(http, server, long)).status_code == 200
 
 
+@pytest.mark.parametrize("how", ["id", "all"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_revocation_without_the_token_cuts_what_is_open(
+    agent: Agent, server: ServerProcess, http: httpx.AsyncClient, mode: str, how: str
+) -> None:
+    await start_service(agent, 3000)
+    preview = await agent.create_signed_preview_url(3000)
+    to = address(mode, server, preview, "/events")
+    async with http.stream("GET", to.url, headers=to.headers) as stream:
+        events = stream.aiter_raw()
+        assert await anext(events) == b"data: first\n\n"
+        socket = await open_socket(mode, server, preview)
+        if how == "id":
+            assert await agent.expire_preview(preview.id) is True
+        else:
+            assert await agent.expire_all_previews() == 1
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            await anext(events)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
+    assert (await get(http, server, preview, mode)).status_code == 403
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_is_open_under_a_renewed_preview_lives_past_the_old_end(
+    agent: Agent, server: ServerProcess, http: httpx.AsyncClient, mode: str
+) -> None:
+    await start_service(agent, 3000)
+    preview = await agent.create_signed_preview_url(3000)
+    to = address(mode, server, preview, "/events")
+    async with http.stream("GET", to.url, headers=to.headers) as stream:
+        events = stream.aiter_raw()
+        assert await anext(events) == b"data: first\n\n"
+        socket = await open_socket(mode, server, preview)
+        await agent.renew_preview(preview.id, 3)
+        witness = await agent.create_signed_preview_url(3000, 3)
+        await agent.renew_preview(preview.id, 600)
+
+        async def over() -> bool:
+            return witness.id not in {one.id for one in await agent.list_previews()}
+
+        await eventually(over, "a preview that ends later than the old end has ended")
+        assert (await get(http, server, preview, mode)).status_code == 200
+        await socket.send("still there")
+        assert await asyncio.wait_for(socket.recv(), BOUND_SECONDS) == "still there"
+        renewed = await agent.renew_preview(preview.id, 1)
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            await anext(events)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), BOUND_SECONDS)
+    assert datetime.now(UTC) >= renewed.expires_at
+    assert (await get(http, server, preview, mode)).status_code == 403
+    refusal = await refusal_of(agent.renew_preview(preview.id))
+    assert (refusal.status, refusal.code) == (404, "preview_not_found")
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("token", ["a" * 32, "A-B", "x" * 200, "_._"])
 async def test_a_token_that_is_none_is_refused_alike(
     server: ServerProcess, http: httpx.AsyncClient, mode: str, token: str
 ) -> None:
-    made_up = Preview(path="", token=token, port=1, expires_at=datetime.now(UTC), url="")
+    made_up = Preview(id="", path="", token=token, port=1, expires_at=datetime.now(UTC), url="")
     answer = await get(http, server, made_up, mode)
     assert answer.status_code == 403
     assert answer.json()["code"] == "preview_not_found"
@@ -243,7 +299,10 @@ async def test_tokens_survive_the_server(
         kept, revoked = [await agent.create_signed_preview_url(3000) for _ in range(2)]
         await agent.expire_signed_preview_url(revoked.token)
         # Acknowledged is durable: nothing happens between these answers and the end of the server.
+        short = await agent.create_signed_preview_url(3000, 5, label="für Ana")
+        long = await agent.create_signed_preview_url(3000)
         last = await agent.create_signed_preview_url(3000)
+        renewed = [await agent.renew_preview(short.id, 900), await agent.renew_preview(long.id, 1)]
         if end == "SIGTERM":
             assert own_server.terminate() == 0
         else:
@@ -254,11 +313,21 @@ async def test_tokens_survive_the_server(
         closed = await get(http, again, kept)
         assert (closed.status_code, closed.json()["code"]) == (502, "port_closed")
         async with AsyncClient(again.url) as client:
-            agent = client.vm.get_or_create("survivor")
+            agent = await client.vm.get("survivor")
+            listed = {one.id: one for one in await agent.list_previews()}
+            assert listed[short.id] == renewed[0]
+            assert listed[short.id].label == "für Ana"
+            assert set(listed) - {long.id} == {kept.id, last.id, short.id}
+
+            async def ended() -> bool:
+                return long.id not in {one.id for one in await agent.list_previews()}
+
+            await eventually(ended, "a preview that was renewed to end soon has ended")
+            assert (await get(http, again, long)).status_code == 403
             assert await agent.exists("/home/user/zoo.js")
             await agent.spawn("node", ["/home/user/zoo.js", "3000", "again", "127.0.0.1"])
             await wait_for_port(agent, 3000)
-            for preview in (kept, last):
+            for preview in (kept, last, short):
                 assert (await get(http, again, preview)).text == "again"
             assert await agent.expire_signed_preview_url(kept.token) is True
         assert (await get(http, again, kept)).status_code == 403

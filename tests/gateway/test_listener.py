@@ -150,6 +150,21 @@ class TestGrants:
         closing.cancel()
         await until(lambda: not rig.gateway.connections)
 
+    async def test_of_many_grants_none_is_left_by_a_caller_that_is_cancelled(self, rig: Rig) -> None:
+        await rig.upstream(endless)
+        grants = []
+        for number in range(3):
+            token = str(number) * 32
+            grants.append(rig.backend.add_preview(token, "vm1", 3000).id)
+            for _ in range(60):
+                client = await rig.client()
+                client.send(rig.request(host=f"{token}.localhost"))
+                await client.until(b"hello\r\n")
+        closing = asyncio.create_task(rig.gateway.close_grants(grants))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await until(lambda: not rig.gateway.connections)
+
     async def test_revoking_cuts_uploads_and_closes_idle_connections(self, rig: Rig) -> None:
         await rig.upstream(echo)
         idle = await rig.client()

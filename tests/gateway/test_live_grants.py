@@ -82,6 +82,50 @@ async def test_a_renewal_counts_for_all(clock: FakeClock) -> None:
     assert (first.cuts, second.cuts) == (1, 1)
 
 
+async def test_a_renewal_reaches_what_is_open_without_a_request(clock: FakeClock) -> None:
+    grants = LiveGrants(clock)
+    later, sooner, over = Open(), Open(), Open()
+    for number, member in enumerate((later, sooner, over)):
+        grants.enter(member, number, clock.now + 60, None)
+    grants.renew(0, clock.now + 120)
+    grants.renew(1, clock.now + 30)
+    assert over.cuts == 0
+    grants.renew(2, clock.now)
+    assert over.cuts == 1, "an end that has come is one"
+    clock.now += 30
+    grants.check()
+    assert (later.cuts, sooner.cuts) == (0, 1)
+    clock.now += 89.9
+    grants.check()
+    assert later.cuts == 0
+    clock.now += 0.1
+    grants.check()
+    assert (later.cuts, sooner.cuts, over.cuts) == (1, 1, 1)
+
+
+async def test_a_renewal_has_one_timer(clock: FakeClock) -> None:
+    grants = LiveGrants(clock)
+    live = grants.enter(Open(), 1, clock.now + 60, None)
+    first = live.timer
+    grants.renew(1, clock.now + 600)
+    assert first is not None
+    assert first.cancelled()
+    assert live.timer is not None
+    assert live.timer.when() - asyncio.get_running_loop().time() > 500
+    assert grants.enter(Open(), 1, clock.now + 600, None) is live
+    grants.shut()
+
+
+async def test_a_renewal_of_what_was_closed_opens_nothing(clock: FakeClock) -> None:
+    grants = LiveGrants(clock)
+    member = Open()
+    grants.enter(member, 1, clock.now + 60, None)
+    grants.close(1)
+    grants.renew(1, clock.now + 600)
+    assert grants.close(1) == 0
+    assert member.cuts == 1
+
+
 async def test_checking_closes_what_a_clock_set_forward_has_ended_and_forgets_the_empty(
     clock: FakeClock,
 ) -> None:

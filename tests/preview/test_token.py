@@ -41,3 +41,29 @@ def test_the_digest_is_sha_256() -> None:
     minted = token.mint()
     assert token.digest(minted) == hashlib.sha256(minted.encode()).digest()
     assert minted.encode() not in token.digest(minted)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_an_id_is_found_by_the_digests_that_begin_with_it_and_no_others(digest: bytes, other: bytes) -> None:
+    name = token.preview_id(digest)
+    assert token.is_preview_id(name)
+    least, greatest = token.digest_range(name)
+    assert len(least) == len(greatest) == 32
+    assert least <= digest <= greatest
+    assert (least <= other <= greatest) == (token.preview_id(other) == name)
+
+
+def test_an_id_holds_little_of_the_digest_and_nothing_of_the_token() -> None:
+    minted = token.mint()
+    name = token.preview_id(token.digest(minted))
+    assert len(name) == token.ID_LENGTH == 20
+    assert bytes.fromhex(name) == hashlib.sha256(minted.encode()).digest()[:10]
+    assert not token.is_token(name)
+
+
+@given(
+    st.text(st.sampled_from("0123456789abcdefABCDEFg\u0661 \n"), max_size=24)
+    | st.from_regex(r"[0-9a-f]{20}\n?")
+)
+def test_the_form_of_an_id(text: str) -> None:
+    assert token.is_preview_id(text) == (len(text) == 20 and all(c in "0123456789abcdef" for c in text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstre
 from hatchway.options import VmOptions
 from hatchway.preview.address import AddressMode
 from hatchway.preview.grant import Grant
-from hatchway.preview.token import mint
+from hatchway.preview.token import digest, mint, preview_id
 from hatchway.server.backend import ServerBackend, access_policy
 from hatchway.server.control import ControlServer
 from hatchway.server.settings import Settings
@@ -119,6 +119,28 @@ async def test_a_verdict_is_made_once_and_asked_for_every_time(monkeypatch: pyte
         assert isinstance(found, Allow)
         assert found.grant_id == number
         assert len(backend._verdicts) <= 100
+
+
+@pytest.mark.parametrize("seconds", [5, 600])
+async def test_a_remembered_verdict_has_the_end_of_the_last_renewal(
+    store: Store, clock: FakeClock, seconds: int
+) -> None:
+    vm, _ = await store.vms.get_or_create("vm", "a", NOW)
+    token, grant = await store.previews.mint(vm.id, 3000, 60)
+    backend = _backend(store)
+    seen: list[Verdict | Awaitable[Verdict]] = [backend.resolve(_preview(token), _facts())]
+
+    def renewed(_: Grant) -> None:  # in the very step in which the renewal begins to count
+        seen.append(backend.resolve(_preview(token), _facts()))
+
+    await store.previews.renew(vm.id, preview_id(digest(token)), seconds, renewed)
+    seen.append(backend.resolve(_preview(token), _facts()))
+    ends = [NOW + 60, NOW + seconds, NOW + seconds]
+    assert seen == [Allow(Upstream(vm.id, 3000), grant_id=grant.id, expires_at=end) for end in ends]
+    clock.now = NOW + seconds - 0.1
+    assert isinstance(backend.resolve(_preview(token), _facts()), Allow)
+    clock.now = NOW + seconds
+    assert isinstance(backend.resolve(_preview(token), _facts()), Deny)
 
 
 async def test_a_preview_of_an_earlier_server_is_found(

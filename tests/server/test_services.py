@@ -15,7 +15,7 @@ from hatchway.preview.grant import Grant
 from hatchway.server.services import ServerServices
 from hatchway.store.store import Store
 from hatchway.vm.manager import VmManager
-from hatchway.vm.records import ExecRequest, Output, SpawnRequest
+from hatchway.vm.records import ExecRequest, Output, PreviewInfo, SpawnRequest
 from hatchway.vm.sandbox.sandbox import Sandbox
 from server.conftest import NOW, FakeClock
 
@@ -105,6 +105,115 @@ async def test_previews(services: ServerServices, store: Store, gateway: Gateway
     assert {each.state for each in await services.list_vms()} == {"stopped"}
 
 
+async def test_what_is_listed_holds_no_token(services: ServerServices, clock: FakeClock) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    assert await services.list_previews(vm.id) == []
+    preview = await services.create_preview(vm.id, 3000, 60, forward_host=True, cors="app", label="for Ana")
+    clock.now += 10
+    second = await services.create_preview(vm.id, 3001, None)
+    listed = await services.list_previews(vm.id)
+    assert listed == [
+        PreviewInfo(preview.id, 3000, NOW, NOW + 60, forward_host=True, cors="app", label="for Ana"),
+        PreviewInfo(second.id, 3001, NOW + 10, NOW + 70, forward_host=False, cors="open", label=""),
+    ]
+    assert preview.token not in repr(listed)
+    assert await services.list_previews(other.id) == []
+    clock.now = NOW + 60
+    assert [each.id for each in await services.list_previews(vm.id)] == [second.id]
+    # None of it starts the VM.
+    assert {each.state for each in await services.list_vms()} == {"stopped"}
+
+
+async def test_revoking_by_id(services: ServerServices, store: Store, gateway: Gateway) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    preview = await services.create_preview(vm.id, 3000, None)
+    grant = store.previews.resolve(preview.token)
+    assert isinstance(grant, Grant)
+    member = Member()
+    gateway.grants.enter(member, grant.id, None, None)
+    with pytest.raises(NotFound) as of_another:
+        await services.expire_preview_by_id(other.id, preview.id)
+    assert not member.is_cut
+    await services.expire_preview_by_id(vm.id, preview.id)
+    assert member.is_cut
+    assert store.previews.resolve(preview.token) is None
+    with pytest.raises(NotFound) as gone:
+        await services.expire_preview_by_id(vm.id, preview.id)
+    assert str(gone.value) == str(of_another.value)
+    assert gone.value.code == of_another.value.code == "preview_not_found"
+
+
+async def test_revoking_all(services: ServerServices, store: Store, gateway: Gateway) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    members: list[Member] = []
+    previews = [await services.create_preview(each.id, 3000, None) for each in (vm, vm, vm, other)]
+    for preview in previews:
+        grant = store.previews.resolve(preview.token)
+        assert isinstance(grant, Grant)
+        members.append(Member())
+        gateway.grants.enter(members[-1], grant.id, None, None)
+    assert await services.expire_previews(vm.id) == 3
+    assert [member.is_cut for member in members] == [True, True, True, False]
+    assert await services.expire_previews(vm.id) == 0
+    assert await services.list_previews(vm.id) == []
+    assert len(await services.list_previews(other.id)) == 1
+
+
+async def test_renewing_reaches_what_is_open(
+    services: ServerServices, store: Store, gateway: Gateway, clock: FakeClock
+) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    preview = await services.create_preview(vm.id, 3000, 60, label="mine")
+    grant = store.previews.resolve(preview.token)
+    assert isinstance(grant, Grant)
+    member = Member()
+    gateway.grants.enter(member, grant.id, grant.expires_at, None)
+    with pytest.raises(NotFound):
+        await services.renew_preview(other.id, preview.id, 600)
+    for seconds, life in ((600, 600), (None, 60), (30, 30)):
+        clock.now += 20
+        renewed = await services.renew_preview(vm.id, preview.id, seconds)
+        assert (renewed.expires_at, renewed.label, renewed.created_at) == (clock.now + life, "mine", NOW)
+        assert await services.list_previews(vm.id) == [renewed]
+        clock.now += 19.9
+        gateway.grants.check()
+        assert not member.is_cut
+    clock.now += 10.1
+    gateway.grants.check()
+    assert member.is_cut
+    with pytest.raises(NotFound) as ended:
+        await services.renew_preview(vm.id, preview.id, 600)
+    assert ended.value.code == "preview_not_found"
+    assert store.previews.resolve(preview.token) is None
+
+
+@pytest.mark.parametrize("seconds", [0, 601, "60", True])
+async def test_a_renewal_has_the_limits_of_a_new_preview(services: ServerServices, seconds: object) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    preview = await services.create_preview(vm.id, 3000, None)
+    with pytest.raises(HatchwayError) as caught:
+        await services.renew_preview(vm.id, preview.id, seconds)
+    assert caught.value.code == "invalid_expiry"
+    assert "600" in caught.value.message
+    assert (await services.list_previews(vm.id))[0].expires_at == preview.expires_at
+
+
+async def test_vms_are_found_without_being_made(services: ServerServices) -> None:
+    assert await services.list_vms("vm", ("a", "b/c")) == []
+    assert await services.list_vms("no such kind", ("a",)) == []
+    one, _ = await services.get_or_create_vm("vm", ("a", "b/c"))
+    two, _ = await services.get_or_create_vm("vm", ("a", "b", "c"))
+    assert await services.list_vms("vm", ("a", "b/c")) == [one]
+    assert await services.list_vms(None, ("a", "b", "c")) == [two]
+    assert await services.list_vms("vm") == [one, two]
+    await services.destroy_vm(one.id)
+    assert await services.list_vms("vm", ("a", "b/c")) == []
+
+
 async def test_options_of_a_preview_reach_the_store(services: ServerServices, store: Store) -> None:
     vm, _ = await services.get_or_create_vm("vm", ("a",))
     preview = await services.create_preview(vm.id, 3000, None, forward_host=True, cors="app")
@@ -157,7 +266,11 @@ async def test_a_vm_that_is_not_there(services: ServerServices) -> None:
         services.wait_process("none", 1),
         services.signal_process("none", 1, 9),
         services.create_preview("none", 3000, 60),
+        services.list_previews("none"),
+        services.renew_preview("none", "0" * 20, 60),
         services.expire_preview("none", "t" * 32),
+        services.expire_preview_by_id("none", "0" * 20),
+        services.expire_previews("none"),
     ):
         with pytest.raises(NotFound) as caught:
             await action

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from hatchway.errors import HatchwayError
 from hatchway.preview import token as tokens
 from hatchway.preview.grant import Grant
-from hatchway.store import previews as statements
+from hatchway.store import preview_rows
 from hatchway.store.database import Database
+from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
 from hatchway.store.schema import migrate
 from hatchway.store.store import Store
@@ -31,6 +33,10 @@ async def vm_id(store: Store) -> str:
 async def resolved(previews: Previews, token: str) -> Grant | None:
     answer = previews.resolve(token)
     return await answer if isinstance(answer, Awaitable) else answer
+
+
+def id_of(token: str) -> str:
+    return tokens.preview_id(tokens.digest(token))
 
 
 def forgetful(store: Store, clock: SimpleNamespace) -> Previews:
@@ -82,6 +88,13 @@ async def test_what_is_no_token_is_refused_without_a_question(store: Store, text
     assert await store.previews.expire("vm", text) is None
 
 
+@pytest.mark.parametrize("text", ["", "0" * 19, "0" * 21, "A" * 20, "g" * 20, "0" * 19 + "\n", "\u0661" * 20])
+async def test_what_is_no_id_is_refused_without_a_question(store: Store, vm_id: str, text: str) -> None:
+    await store.close()
+    assert await store.previews.expire_id(vm_id, text) is None
+    assert await store.previews.renew(vm_id, text, 60, lambda _: None) is None
+
+
 async def test_an_unknown_token_is_asked_for_once(store: Store) -> None:
     token = tokens.mint()
     assert isinstance(answer := store.previews.resolve(token), Awaitable)
@@ -110,6 +123,74 @@ async def test_revocation_is_immediate_idempotent_and_bound_to_the_vm(
     assert await store.previews.expire(vm_id, token) is None
     assert await resolved(forgetful(store, clock), token) is None
     assert await resolved(store.previews, other) is not None
+
+
+async def test_revocation_by_id_is_bound_to_the_vm_too(
+    store: Store, vm_id: str, clock: SimpleNamespace
+) -> None:
+    token, grant = await store.previews.mint(vm_id, 3000, 60)
+    other, _ = await store.previews.mint(vm_id, 3000, 60)
+    assert await store.previews.expire_id("another-vm", id_of(token)) is None
+    assert store.previews.resolve(token) == grant
+    assert await store.previews.expire_id(vm_id, id_of(token)) == grant
+    assert store.previews.resolve(token) is None
+    assert await store.previews.expire_id(vm_id, id_of(token)) is None
+    assert await resolved(forgetful(store, clock), token) is None
+    assert await resolved(store.previews, other) is not None
+
+
+@pytest.mark.parametrize("by", ["token", "id"])
+async def test_what_has_ended_by_itself_is_not_revoked(
+    store: Store, vm_id: str, clock: SimpleNamespace, by: str
+) -> None:
+    token, grant = await store.previews.mint(vm_id, 3000, 60)
+    clock.now = grant.expires_at
+    expiring = (
+        store.previews.expire(vm_id, token)
+        if by == "token"
+        else store.previews.expire_id(vm_id, id_of(token))
+    )
+    assert await expiring is None
+    clock.now -= 1
+    assert await resolved(forgetful(store, clock), token) is None, "nor does it come back"
+
+
+async def test_all_of_a_vm_are_revoked_and_only_what_held_is_told(
+    store: Store, vm_id: str, clock: SimpleNamespace
+) -> None:
+    elsewhere, _ = await store.vms.get_or_create("vm", "elsewhere", 1.0)
+    kept, kept_grant = await store.previews.mint(elsewhere.id, 3000, 60)
+    ended = await store.previews.mint(vm_id, 3000, 10)
+    held = [await store.previews.mint(vm_id, 3000 + n, 60) for n in range(3)]
+    clock.now += 10
+    assert sorted(await store.previews.expire_all(vm_id)) == [grant.id for _, grant in held]
+    assert await store.previews.expire_all(vm_id) == []
+    for token, _ in (ended, *held):
+        assert store.previews.resolve(token) is None
+        assert await resolved(forgetful(store, clock), token) is None
+    assert await resolved(forgetful(store, clock), kept) == kept_grant
+
+
+async def test_the_list_is_of_one_vm_and_of_what_holds(
+    store: Store, vm_id: str, clock: SimpleNamespace
+) -> None:
+    elsewhere, _ = await store.vms.get_or_create("vm", "elsewhere", 1.0)
+    await store.previews.mint(elsewhere.id, 3000, 60)
+    assert await store.previews.of_vm(vm_id) == []
+    short, _ = await store.previews.mint(vm_id, 3000, 10)
+    clock.now += 5
+    token, grant = await store.previews.mint(
+        vm_id, 3001, 60, forward_host=True, app_cors=True, label="für Ana 🎈"
+    )
+    first, second = await store.previews.of_vm(vm_id)
+    assert (first.id, first.label, first.created_at) == (id_of(short), "", clock.now - 5)
+    assert second == PreviewRow(id_of(token), grant, clock.now, "für Ana 🎈")
+    assert tokens.is_preview_id(second.id)
+    assert not any(text in repr([first, second]) for text in (short, token))
+    clock.now += 5
+    assert await store.previews.of_vm(vm_id) == [second]
+    await store.previews.expire_id(vm_id, second.id)
+    assert await store.previews.of_vm(vm_id) == []
 
 
 async def test_a_revocation_whose_caller_was_cancelled_still_leaves_the_memory(
@@ -151,12 +232,12 @@ async def read_then_wait(
     return task, second
 
 
-@pytest.mark.parametrize("how", ["expire", "forget_vm", "mark_destroyed", "sweep"])
+@pytest.mark.parametrize("how", ["expire", "expire_id", "expire_all", "mark_destroyed", "sweep"])
 async def test_a_read_that_races_a_revocation_does_not_bring_the_grant_back(
     store: Store,
     vm_id: str,
     clock: SimpleNamespace,
-    how: Literal["expire", "forget_vm", "mark_destroyed", "sweep"],
+    how: Literal["expire", "expire_id", "expire_all", "mark_destroyed", "sweep"],
 ) -> None:
     token, grant = await store.previews.mint(vm_id, 3000, 60)
     store.previews = fresh = forgetful(store, clock)
@@ -166,8 +247,10 @@ async def test_a_read_that_races_a_revocation_does_not_bring_the_grant_back(
     task, gate = await read_then_wait(store._db, answer)
     if how == "expire":
         assert await fresh.expire(vm_id, token) == grant
-    elif how == "forget_vm":
-        assert await fresh.forget_vm(vm_id) == [grant.id]
+    elif how == "expire_id":
+        assert await fresh.expire_id(vm_id, id_of(token)) == grant
+    elif how == "expire_all":
+        assert await fresh.expire_all(vm_id) == [grant.id]
     elif how == "mark_destroyed":
         assert await store.vms.mark_destroyed(vm_id, 2.0) == (grant.id,)
     else:
@@ -223,7 +306,7 @@ async def test_a_cancelled_lookup_leaves_nothing_behind(
 async def test_sweeping_goes_in_batches_and_deletes_what_expired_only(
     store: Store, vm_id: str, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "SWEEP_BATCH", 3)
+    monkeypatch.setattr(preview_rows, "SWEEP_BATCH", 3)
     short = [await store.previews.mint(vm_id, 3000, 10) for _ in range(7)]
     token, long = await store.previews.mint(vm_id, 3000, 60)
     assert await store.previews.sweep() == []
@@ -244,28 +327,34 @@ async def test_the_id_of_a_grant_is_never_used_again(store: Store, vm_id: str) -
 @pytest.mark.parametrize(
     ("statement", "parameters", "index"),
     [
-        (statements._FIND, (b"",), "sqlite_autoindex_previews_1"),
-        (statements._DELETE, (b"", "vm"), "sqlite_autoindex_previews_1"),
-        (statements._DELETE_OF_VM, ("vm",), "previews_by_vm"),
-        (statements._DELETE_EXPIRED, (0.0, 1), "previews_by_expiry"),
-        (statements._INSERT, (b"", 1, 0.0, 0.0, 0, 0, "vm"), "sqlite_autoindex_vms_1"),
+        (preview_rows._FIND, (b"",), "sqlite_autoindex_previews_1"),
+        (preview_rows._FIND_BY_ID, (b"", b"", "vm"), "sqlite_autoindex_previews_1"),
+        (preview_rows._LIST, ("vm", 0.0), "previews_by_vm"),
+        (preview_rows._RENEW, (0.0, 1), "PRIMARY KEY"),
+        (preview_rows._DELETE, (b"", b"", "vm"), "sqlite_autoindex_previews_1"),
+        (preview_rows._DELETE_GRANT, (1,), "PRIMARY KEY"),
+        (preview_rows._DELETE_OF_VM, ("vm",), "previews_by_vm"),
+        (preview_rows._DELETE_EXPIRED, (0.0, 1), "previews_by_expiry"),
+        (preview_rows._INSERT, (b"", 1, 0.0, 0.0, 0, 0, "", "vm"), "sqlite_autoindex_vms_1"),
     ],
 )
 def test_no_statement_reads_more_than_its_rows(
     statement: str, parameters: tuple[object, ...], index: str
 ) -> None:
-    """What holds at one row holds at a million: every search goes through an index."""
+    """What holds at one row holds at a million: every search goes through an index, and nothing is sorted."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     connection.close()
     assert any(index in step for step in plan), plan
-    assert not any(step.startswith("SCAN") for step in plan), plan
+    assert not any(step.startswith("SCAN") or "B-TREE" in step for step in plan), plan
 
 
 step = st.one_of(
     st.tuples(st.just("mint"), st.integers(0, 1), st.integers(1, 20)),
     st.tuples(st.just("expire"), st.integers(0, 1), st.integers(0, 9)),
+    st.tuples(st.just("expire_id"), st.integers(0, 1), st.integers(0, 9)),
+    st.tuples(st.just("renew"), st.integers(0, 1), st.integers(0, 99)),
     st.tuples(st.just("wait"), st.integers(1, 10), st.just(0)),
     st.tuples(st.just("sweep"), st.just(0), st.just(0)),
     st.tuples(st.just("forget"), st.integers(0, 1), st.just(0)),
@@ -288,22 +377,38 @@ async def _compare(directory: Path, program: list[tuple[str, int, int]]) -> None
         vms = [(await store.vms.get_or_create("vm", key, 0.0))[0].id for key in ("a", "b")]
         rows: dict[str, Grant] = {}
         every: list[str] = []
+
+        def mine_of(token: str, vm: int) -> Grant | None:
+            known = rows.get(token)
+            return known if known is not None and known.vm_id == vms[vm] and known.holds(clock.now) else None
+
         for what, a, b in program:
             if what == "mint":
                 token, rows_grant = await store.previews.mint(
-                    vms[a], 3000 + b, b, forward_host=b % 2 == 1, app_cors=b % 3 == 1
+                    vms[a], 3000 + b, b, forward_host=b % 2 == 1, app_cors=b % 3 == 1, label=str(b)
                 )
                 assert (rows_grant.forward_host, rows_grant.app_cors) == (b % 2 == 1, b % 3 == 1)
                 assert rows_grant.expires_at == clock.now + b
                 rows[token] = rows_grant
                 every.append(token)
-            elif what == "expire" and every:
+            elif what in {"expire", "expire_id"} and every:
                 token = every[b % len(every)]
-                known = rows.get(token)
-                mine = known if known is not None and known.vm_id == vms[a] else None
-                assert await store.previews.expire(vms[a], token) == mine
-                if mine is not None:
+                mine = mine_of(token, a)
+                expire = store.previews.expire if what == "expire" else store.previews.expire_id
+                assert await expire(vms[a], token if what == "expire" else id_of(token)) == mine
+                if mine is not None or (token in rows and rows[token].vm_id == vms[a]):
                     del rows[token]
+            elif what == "renew" and every:
+                token = every[b % len(every)]
+                mine = mine_of(token, a)
+                told: list[Grant] = []
+                row = await store.previews.renew(vms[a], id_of(token), 1 + b % 20, told.append)
+                if mine is None:
+                    assert (row, told) == (None, [])
+                else:
+                    rows[token] = replace(mine, expires_at=clock.now + 1 + b % 20)
+                    assert row is not None
+                    assert ([row.grant], row.id) == (told, id_of(token)) == ([rows[token]], row.id)
             elif what == "wait":
                 clock.now += a
             elif what == "sweep":
@@ -311,8 +416,10 @@ async def _compare(directory: Path, program: list[tuple[str, int, int]]) -> None
                 assert sorted(await store.previews.sweep()) == sorted(grant.id for grant in gone.values())
                 rows = {token: grant for token, grant in rows.items() if token not in gone}
             elif what == "forget":
-                mine_ids = sorted(grant.id for grant in rows.values() if grant.vm_id == vms[a])
-                assert sorted(await store.previews.forget_vm(vms[a])) == mine_ids
+                mine_ids = sorted(
+                    grant.id for grant in rows.values() if grant.vm_id == vms[a] and grant.holds(clock.now)
+                )
+                assert sorted(await store.previews.expire_all(vms[a])) == mine_ids
                 rows = {token: grant for token, grant in rows.items() if grant.vm_id != vms[a]}
             elif what == "restart":
                 await store.close()
@@ -322,5 +429,14 @@ async def _compare(directory: Path, program: list[tuple[str, int, int]]) -> None
                 if expected is not None and not expected.holds(clock.now):
                     expected = None
                 assert await resolved(store.previews, token) == expected
+            for vm in vms:
+                live = [
+                    (id_of(token), grant)
+                    for token, grant in rows.items()
+                    if grant.vm_id == vm and grant.holds(clock.now)
+                ]
+                listed = await store.previews.of_vm(vm)
+                assert [(row.id, row.grant) for row in listed] == live
+                assert all(row.label == str(row.grant.port - 3000) for row in listed)
     finally:
         await store.close()

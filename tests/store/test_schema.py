@@ -114,6 +114,34 @@ async def test_previews_of_version_1_keep_working(tmp_path: Path) -> None:
         await store.close()
 
 
+@pytest.mark.parametrize("version", [1, 2])
+async def test_previews_of_every_release_have_ids_and_labels(tmp_path: Path, version: int) -> None:
+    make_version_1(tmp_path / "data")
+    connection = sqlite3.connect(tmp_path / "data" / DATABASE)
+    for statements in schema.MIGRATIONS[1:version]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.commit()
+    connection.close()
+    store = await Store.open(tmp_path / "data", lambda: 50.0)
+    try:
+        (row,) = await store.previews.of_vm("a")
+        assert row.id == tokens.preview_id(tokens.digest(VERSION_1_TOKEN))
+        assert (row.grant, row.created_at, row.label) == (Grant(7, "a", 3000, 100.0), 1.0, "")
+        renewed = await store.previews.renew("a", row.id, 600, lambda _: None)
+        assert renewed is not None
+        assert renewed.grant == Grant(7, "a", 3000, 650.0)
+        _, grant = await store.previews.mint("a", 3001, 60, label="new")
+        assert [(row.grant.id, row.label) for row in await store.previews.of_vm("a")] == [
+            (7, ""),
+            (grant.id, "new"),
+        ]
+        assert await store.previews.expire_id("a", row.id) == renewed.grant
+    finally:
+        await store.close()
+
+
 def test_a_first_release_reaches_the_same_schema_as_a_new_database(
     tmp_path: Path, connection: sqlite3.Connection
 ) -> None:
@@ -126,5 +154,5 @@ def test_a_first_release_reaches_the_same_schema_as_a_new_database(
         assert columns[0] == columns[1]
     assert objects(old) == objects(connection)
     assert version(old) == schema.VERSION
-    assert old.execute("SELECT id, forward_host, app_cors FROM previews").fetchall() == [(7, 0, 0)]
+    assert old.execute("SELECT id, forward_host, app_cors, label FROM previews").fetchall() == [(7, 0, 0, "")]
     old.close()

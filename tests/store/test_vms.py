@@ -32,6 +32,20 @@ async def test_the_same_key_of_two_kinds_is_two_vms(store: Store) -> None:
     assert await store.vms.list() == [one, two]
 
 
+async def test_finding_makes_nothing(store: Store) -> None:
+    one, _ = await store.vms.get_or_create("one", "k", 1.0)
+    two, _ = await store.vms.get_or_create("two", "k", 2.0)
+    other, _ = await store.vms.get_or_create("one", "other", 3.0)
+    assert await store.vms.list("one", "k") == [one]
+    assert await store.vms.list("one") == [one, other]
+    assert await store.vms.list(key="k") == [one, two]
+    assert await store.vms.list("one", "none") == await store.vms.list("none") == []
+    await store.vms.mark_destroyed(one.id, 4.0)
+    assert await store.vms.list("one", "k") == []
+    assert await store.vms.list("one") == [other]
+    assert await store.vms.list() == [two, other]
+
+
 async def test_keys_that_look_alike_stay_apart(store: Store) -> None:
     keys = [
         ("a/b",),

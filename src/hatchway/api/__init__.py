@@ -8,8 +8,9 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
 - `endpoint`: runs one operation; its one error handler makes every refusal a `Problem`.
 - `vms`, `files`, `processes`, `execution`, `previews`, `about`: the operations, one module per noun.
-- `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused.
-- `targets`: what a path names: a VM, a process.
+- `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused. `preview_schemas`: those of
+  previews.
+- `targets`: what a path names: a VM, a process, a preview.
 - `problems`: refusals as answers, and what the log says of the unforeseen.
 - `bodies`: reading a JSON body within its limits, writing one.
 - `query`, `paths`, `commands`: the validation of what a request names. Pure.

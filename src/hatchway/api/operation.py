@@ -101,4 +101,6 @@ class Operation:
             errors |= {(404, "vm_not_found")}
         if "{pid}" in self.path:
             errors |= {(404, "process_not_found")}
+        if "{preview_id}" in self.path:
+            errors |= {(404, "preview_not_found")}
         return tuple(sorted(errors))

@@ -6,14 +6,13 @@ A field typed `Any` is checked by the module that knows its rule and names its l
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hatchway.errors import HatchwayError, JsonValue
-from hatchway.preview.grant import CorsMode
-from hatchway.vm.records import PreviewInfo, ProcessInfo, ProcessState, StreamName, VmInfo, VmState
+from hatchway.vm.records import ProcessInfo, ProcessState, StreamName, VmInfo, VmState
 
 MAX_TIMEOUT_SECONDS = 604_800
 """The longest time-out of a command: a week."""
@@ -113,7 +112,7 @@ class Vm(Answer, frozen=True):
 
 
 class Vms(Answer, frozen=True):
-    """All VMs, oldest first."""
+    """VMs, oldest first."""
 
     vms: list[Vm]
 
@@ -218,68 +217,3 @@ class Processes(Answer, frozen=True):
     """The spawned processes of a VM."""
 
     processes: list[Process]
-
-
-class CreatePreview(Body):
-    """A preview to make."""
-
-    port: Annotated[Any, Meta(extra_json_schema={"type": "integer", "minimum": 1, "maximum": 65535})]
-    expires_in_seconds: Annotated[
-        Any,
-        Meta(
-            description="Its life in seconds; by default and at most as the server is configured.",
-            extra_json_schema={"type": ["integer", "null"], "minimum": 1},
-        ),
-    ] = None
-    forward_host: Annotated[
-        bool,
-        Meta(
-            description="Tell the service its public host in X-Forwarded-Host."
-            " In host mode that host holds the token, so the service learns it."
-        ),
-    ] = False
-    cors: Annotated[
-        Any,
-        Meta(
-            description="`open`: any origin may read, and the gateway answers preflights."
-            " `app`: preflights and all answers pass between browser and service untouched.",
-            extra_json_schema={"enum": list(get_args(CorsMode))},
-        ),
-    ] = "open"
-
-
-class Preview(Answer, frozen=True):
-    """A new preview. Its token is never given out again."""
-
-    token: str
-    path: Annotated[str, Meta(description="The path-mode address, relative to the server.")]
-    port: int
-    expires_at: datetime
-    url: Annotated[str, Meta(description="The host-mode address, which has an origin of its own.")]
-    forward_host: Annotated[bool, Meta(description="Whether the service is told its public host.")]
-    cors: Annotated[CorsMode, Meta(description="Who answers for CORS: the gateway, or the service (`app`).")]
-
-    @classmethod
-    def of(cls, info: PreviewInfo) -> Preview:
-        """The answer for a record."""
-        return cls(
-            info.token,
-            info.path,
-            info.port,
-            timestamp(info.expires_at),
-            info.url,
-            info.forward_host,
-            info.cors,
-        )
-
-
-class ExpirePreview(Body):
-    """A preview to revoke."""
-
-    token: str
-
-
-class Expired(Answer, frozen=True):
-    """Whether there was such a preview."""
-
-    expired: bool

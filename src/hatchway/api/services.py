@@ -11,7 +11,15 @@ from typing import Protocol
 
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
-from hatchway.vm.records import ExecRequest, PreviewInfo, ProcessEvent, ProcessInfo, SpawnRequest, VmInfo
+from hatchway.vm.records import (
+    ExecRequest,
+    MintedPreview,
+    PreviewInfo,
+    ProcessEvent,
+    ProcessInfo,
+    SpawnRequest,
+    VmInfo,
+)
 
 
 class OpenFile(Protocol):
@@ -47,8 +55,8 @@ class Services(Protocol):
         """
         ...
 
-    async def list_vms(self) -> list[VmInfo]:
-        """All VMs, oldest first."""
+    async def list_vms(self, name: str | None = None, key: Key | None = None) -> list[VmInfo]:
+        """VMs, oldest first: all, or those of a kind or key. None is made, whatever is asked for."""
         ...
 
     async def get_vm(self, vm_id: str) -> VmInfo:
@@ -120,7 +128,8 @@ class Services(Protocol):
         *,
         forward_host: bool = False,
         cors: CorsMode = "open",
-    ) -> PreviewInfo:
+        label: str = "",
+    ) -> MintedPreview:
         """Mint a preview of one port.
 
         Args:
@@ -129,12 +138,46 @@ class Services(Protocol):
             expires_in_seconds: its life as the client gave it, whatever that is; None: as configured.
             forward_host: the service is told its public host, which in host mode holds the token.
             cors: who answers for CORS, the gateway or the service.
+            label: what to know it again by.
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_expiry`.
         """
         ...
 
+    async def list_previews(self, vm_id: str) -> list[PreviewInfo]:
+        """The live previews of this VM, oldest first."""
+        ...
+
+    async def renew_preview(self, vm_id: str, preview_id: str, expires_in_seconds: object) -> PreviewInfo:
+        """Let a live preview of this VM end at another time, counted from now.
+
+        Args:
+            vm_id: the VM.
+            preview_id: the preview.
+            expires_in_seconds: its life from now on, as for `create_preview`.
+
+        Returns:
+            The preview with its new end, which holds at once for everything.
+
+        Raises:
+            InvalidRequest: `invalid_expiry`.
+            NotFound: `preview_not_found`, also if it is another VM's or has ended.
+        """
+        ...
+
     async def expire_preview(self, vm_id: str, token: str) -> bool:
-        """Revoke a preview of this VM. False if there was none (any more)."""
+        """Revoke a preview of this VM by its token. False if there was none (any more)."""
+        ...
+
+    async def expire_preview_by_id(self, vm_id: str, preview_id: str) -> None:
+        """Revoke a live preview of this VM by its id.
+
+        Raises:
+            NotFound: `preview_not_found`, also if it is another VM's or has ended.
+        """
+        ...
+
+    async def expire_previews(self, vm_id: str) -> int:
+        """Revoke all previews of this VM. Returns how many were live."""
         ...

@@ -1,4 +1,4 @@
-"""What a request's path names: a VM, a process."""
+"""What a request's path names: a VM, a process, a preview."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from starlette.requests import Request
 
 from hatchway.errors import NotFound
+from hatchway.preview.token import is_preview_id
 
 _VM_ID = re.compile(r"[a-z0-9]{20}")
 _PID = re.compile(r"[1-9][0-9]{0,9}")
@@ -26,3 +27,20 @@ def pid(request: Request) -> int:
     if _PID.fullmatch(text) is None:
         raise NotFound("process_not_found", "there is no such process", "pids are whole numbers")
     return int(text)
+
+
+def preview_id(request: Request) -> str:
+    """The preview, or `NotFound` `preview_not_found` for what cannot be a preview's id."""
+    text: str = request.path_params["preview_id"]
+    if not is_preview_id(text):
+        raise preview_not_found()
+    return text
+
+
+def preview_not_found() -> NotFound:
+    """What is said of the id of a preview that never was, has ended, or is another VM's."""
+    return NotFound(
+        "preview_not_found",
+        "this VM has no live preview with this id",
+        "it may have ended: GET /api/vms/{vm_id}/previews lists the live ones",
+    )

@@ -64,6 +64,7 @@ def create(
     expires_at = preview.expires_at.isoformat().replace("+00:00", "Z")
     if as_json:
         fields = {
+            "id": preview.id,
             "url": preview.url,
             "path": preview.path,
             "token": preview.token,
@@ -71,6 +72,7 @@ def create(
             "expires_at": expires_at,
             "forward_host": preview.forward_host,
             "cors": preview.cors,
+            "label": preview.label,
         }
         sys.stdout.write(json.dumps(fields) + "\n")
         return

@@ -14,7 +14,15 @@ What both share, and what does no I/O:
 """
 
 from hatchway.client.aio import Agent, AsyncClient, VmKind
-from hatchway.client.answers import ExecResult, FetchResponse, Preview, ProcessInfo, SpawnedProcess
+from hatchway.client.answers import (
+    ExecResult,
+    FetchResponse,
+    Preview,
+    PreviewInfo,
+    ProcessInfo,
+    SpawnedProcess,
+    VmInfo,
+)
 from hatchway.client.sync import Client, SyncAgent, SyncVmKind
 
 create_client = AsyncClient
@@ -27,10 +35,12 @@ __all__ = [
     "ExecResult",
     "FetchResponse",
     "Preview",
+    "PreviewInfo",
     "ProcessInfo",
     "SpawnedProcess",
     "SyncAgent",
     "SyncVmKind",
+    "VmInfo",
     "VmKind",
     "create_client",
 ]

@@ -62,9 +62,27 @@ class ProcessInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class VmInfo:
+    """A VM as the server knows it."""
+
+    id: str
+    """What the server calls it: another one if it is destroyed and made anew under the same key."""
+    kind: str
+    """The kind of VM, as the server names it."""
+    key: tuple[str, ...]
+    """What it is found by, as its parts."""
+    state: Literal["running", "stopped"]
+    """A stopped VM starts by itself on first use."""
+    created_at: datetime
+    """Aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A new preview. Its token is given out here and nowhere else; it is in `path` and `url` too."""
 
+    id: str
+    """What it is called where its token must not be: in lists, to revoke it, to renew it."""
     path: str = field(repr=False)
     """The path-mode address, relative to the server's URL."""
     token: str = field(repr=False)
@@ -77,6 +95,27 @@ class Preview:
     """Whether the service is told its public host, which in host mode holds the token."""
     cors: CorsMode = "open"
     """Who answers for CORS: the gateway (`"open"`) or the service itself (`"app"`)."""
+    label: str = ""
+    """What was written on it to know it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewInfo:
+    """A live preview. Its token is not told again: only its hash is stored."""
+
+    id: str
+    """As in `Preview`: to revoke it, to renew it."""
+    port: int
+    created_at: datetime
+    """Aware, in UTC."""
+    expires_at: datetime
+    """Aware, in UTC."""
+    forward_host: bool
+    """Whether the service is told its public host, which in host mode holds the token."""
+    cors: CorsMode
+    """Who answers for CORS: the gateway (`"open"`) or the service itself (`"app"`)."""
+    label: str
+    """What was written on it to know it again."""
 
 
 @dataclass(frozen=True, slots=True)

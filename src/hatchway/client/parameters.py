@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote, quote_from_bytes
 
 import msgspec
 
 from hatchway.errors import InvalidRequest
+from hatchway.preview.token import ID_LENGTH, is_preview_id
+from hatchway.vm.key import Key, format_key
 
 
 def path_query(path: object) -> str:
@@ -42,6 +44,22 @@ def process_path(pid: object, action: str) -> str:
     if isinstance(pid, bool) or not isinstance(pid, int):
         raise InvalidRequest("invalid_pid", "pid must be a whole number, as spawn() gave it")
     return f"/processes/{pid}/{action}"
+
+
+def preview_path(preview_id: object, action: str) -> str:
+    """The path of an action on one preview, within its VM's; or `InvalidRequest` `invalid_preview_id`."""
+    if not isinstance(preview_id, str) or not is_preview_id(preview_id):
+        raise InvalidRequest(
+            "invalid_preview_id",
+            f"a preview's id is {ID_LENGTH} hexadecimal digits",
+            "list_previews() gives it, and create_signed_preview_url() as .id; a token is something else",
+        )
+    return f"/previews/{preview_id}/{action}"
+
+
+def vm_query(kind: str, key: Key) -> str:
+    """`name=…&key=…` of one VM."""
+    return f"name={quote(kind, safe='')}&key={quote(format_key(key), safe='/')}"
 
 
 def body_bytes(body: object) -> bytes | None:

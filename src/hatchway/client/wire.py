@@ -17,6 +17,32 @@ class Vm(msgspec.Struct):
     id: str
 
 
+class VmInfo(msgspec.Struct):
+    """The answer to `GET /api/vms/{vm_id}`, and one entry of `GET /api/vms`."""
+
+    id: str
+    name: str
+    key: tuple[str, ...]
+    state: Literal["running", "stopped"]
+    created_at: datetime
+
+    def public(self) -> answers.VmInfo:
+        """The same as the client's users see it."""
+        return answers.VmInfo(
+            id=self.id,
+            kind=self.name,
+            key=self.key,
+            state=self.state,
+            created_at=self.created_at.astimezone(UTC),
+        )
+
+
+class Vms(msgspec.Struct):
+    """The answer to `GET /api/vms`."""
+
+    vms: list[VmInfo]
+
+
 class Exists(msgspec.Struct):
     """The answer to `GET …/files/exists`."""
 
@@ -60,6 +86,7 @@ class Processes(msgspec.Struct):
 class Preview(msgspec.Struct):
     """The answer to `POST …/previews`."""
 
+    id: str
     token: str
     path: str
     port: int
@@ -67,10 +94,12 @@ class Preview(msgspec.Struct):
     url: str
     forward_host: bool = False
     cors: CorsMode = "open"
+    label: str = ""
 
     def public(self) -> answers.Preview:
         """The same as the client's users see it."""
         return answers.Preview(
+            id=self.id,
             path=self.path,
             token=self.token,
             port=self.port,
@@ -78,13 +107,50 @@ class Preview(msgspec.Struct):
             url=self.url,
             forward_host=self.forward_host,
             cors=self.cors,
+            label=self.label,
         )
 
 
+class PreviewInfo(msgspec.Struct):
+    """One entry of `GET …/previews`, and the answer to `POST …/previews/{preview_id}/renew`."""
+
+    id: str
+    port: int
+    created_at: datetime
+    expires_at: datetime
+    forward_host: bool
+    cors: CorsMode
+    label: str
+
+    def public(self) -> answers.PreviewInfo:
+        """The same as the client's users see it."""
+        return answers.PreviewInfo(
+            id=self.id,
+            port=self.port,
+            created_at=self.created_at.astimezone(UTC),
+            expires_at=self.expires_at.astimezone(UTC),
+            forward_host=self.forward_host,
+            cors=self.cors,
+            label=self.label,
+        )
+
+
+class Previews(msgspec.Struct):
+    """The answer to `GET …/previews`."""
+
+    previews: list[PreviewInfo]
+
+
 class Expired(msgspec.Struct):
-    """The answer to `POST …/previews/expire`."""
+    """The answer to `POST …/previews/expire` and `POST …/previews/{preview_id}/expire`."""
 
     expired: bool
+
+
+class AllExpired(msgspec.Struct):
+    """The answer to `POST …/previews/expire-all`."""
+
+    expired: int
 
 
 def shell_exit_code(exit_code: int | None, signal: int | None) -> int:

@@ -205,7 +205,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.deadline = _FOREVER  # the backend has its own
             self.hold_dialling()
-            self.gateway.spawn(self._decided(exchange, verdict, self.gateway.grants.ended))
+            self.gateway.spawn(self._decided(exchange, verdict, self.gateway.grants.changes))
         if rest and self.exchange is exchange:
             self._more(rest)
 

@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -189,22 +189,30 @@ class Gateway:
         self._plans_of_proxies.clear()
 
     async def close_grant(self, grant_id: int) -> int:
-        """Cuts everything that is open under a grant, and returns when it is closed. Returns how many connections and
-        tunnels that were. Once begun it is finished, even if the caller is cancelled.
+        """As `close_grants`, for one."""
+        return await self.close_grants((grant_id,))
+
+    async def close_grants(self, grant_ids: Iterable[int]) -> int:
+        """Cuts everything that is open under some grants, and returns when it is closed. Returns how many connections
+        and tunnels that were. Once begun it is finished, even if the caller is cancelled.
         """
-        live = self.grants.end(grant_id)
-        if live is None:
-            return 0
+        ending = [live for live in map(self.grants.end, grant_ids) if live is not None]
         count = 0
         try:
             # To close a socket takes the kernel a while; between some of them others have their turn, in which what
             # was cut is closed.
-            while live.members:
-                count += live.cut(_CUT_AT_ONCE)
-                await asyncio.sleep(0)
+            for live in ending:
+                while live.members:
+                    count += live.cut(_CUT_AT_ONCE)
+                    await asyncio.sleep(0)
         finally:
-            live.cut()
+            for live in ending:
+                live.cut()
         return count
+
+    def renew_grant(self, grant_id: int, expires_at: float) -> None:
+        """What is open under a grant lives until `expires_at` (seconds since the epoch) instead."""
+        self.grants.renew(grant_id, expires_at)
 
     def forget_vm(self, vm_id: str) -> None:
         """Drops every connection into a VM that is no more, those in use too."""

@@ -50,8 +50,9 @@ class LiveGrants:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._grants: dict[int, LiveGrant] = {}
-        self.ended = 0
-        """How many times a grant was closed: a decision that was under way meanwhile is asked for again."""
+        self.changes = 0
+        """How many times a grant was closed or given another end: a decision that was under way meanwhile is asked for
+        again."""
 
     def enter(
         self, member: Member, grant_id: int, expires_at: float | None, left: LiveGrant | None
@@ -71,6 +72,19 @@ class LiveGrants:
             self._arm(live)
         return live
 
+    def renew(self, grant_id: int, expires_at: float) -> None:
+        """Gives a grant another end (seconds since the epoch), for all that is open under it. One that has come already
+        closes it."""
+        self.changes += 1
+        live = self._grants.get(grant_id)
+        if live is None:
+            return
+        live.expires_at = expires_at
+        if expires_at <= self._clock():
+            self.close(grant_id)
+        else:
+            self._arm(live)
+
     def close(self, grant_id: int) -> int:
         """Cuts every member of a grant. Returns how many there were."""
         live = self.end(grant_id)
@@ -78,7 +92,7 @@ class LiveGrants:
 
     def end(self, grant_id: int) -> LiveGrant | None:
         """Ends a grant here, and returns it if it has members, which are still to be cut."""
-        self.ended += 1
+        self.changes += 1
         live = self._grants.pop(grant_id, None)
         if live is not None and live.timer is not None:
             live.timer.cancel()

@@ -67,6 +67,12 @@ class MemoryBackend:
         self._grants.pop(digest(token), None)
         self._verdicts.pop(token, None)
 
+    def renew(self, token: str, expires_at: float) -> Grant:
+        """Gives what `token` stands for another end. What is open learns of it by `Gateway.renew_grant`."""
+        grant = self._grants[digest(token)] = replace(self._grants[digest(token)], expires_at=expires_at)
+        self._verdicts.pop(token, None)
+        return grant
+
     def resolve(self, destination: Destination, facts: RequestFacts) -> Verdict | Awaitable[Verdict]:
         """See `Backend`. Always answers at once."""
         if isinstance(destination, ControlDestination):

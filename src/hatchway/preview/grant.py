@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,10 @@ from hatchway.options import PreviewOptions
 
 MIN_PORT = 1
 MAX_PORT = 65535
+MAX_LABEL_CHARACTERS = 200
+_NOT_IN_LABELS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""General categories (Unicode Standard, section 4.5): control characters, lone surrogates, line and paragraph
+separators."""
 
 CorsMode = Literal["open", "app"]
 """Who answers for CORS (https://fetch.spec.whatwg.org/#http-cors-protocol).
@@ -75,3 +80,22 @@ def validate_cors(mode: object) -> CorsMode:
     if mode == "app":
         return "app"
     raise InvalidRequest("invalid_cors", 'cors must be "open" or "app"')
+
+
+def validate_label(label: object) -> str:
+    """What somebody wrote on a preview to know it again: one line of text.
+
+    Raises:
+        InvalidRequest: `invalid_label`, naming what was passed.
+    """
+    if not isinstance(label, str):
+        raise InvalidRequest("invalid_label", "a label must be text")
+    if len(label) > MAX_LABEL_CHARACTERS:
+        raise InvalidRequest(
+            "invalid_label", f"a label holds at most {MAX_LABEL_CHARACTERS} characters, not {len(label)}"
+        )
+    if any(unicodedata.category(character) in _NOT_IN_LABELS for character in label):
+        raise InvalidRequest(
+            "invalid_label", "a label must not have control characters, such as line ends, in it"
+        )
+    return label

@@ -6,15 +6,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import hatchway
+from hatchway.api.targets import preview_not_found
 from hatchway.errors import Conflict
 from hatchway.gateway.listener import Gateway
+from hatchway.preview import token as tokens
 from hatchway.preview.address import fetch_path
-from hatchway.preview.grant import CorsMode, validate_expiry, validate_port
+from hatchway.preview.grant import CorsMode, Grant, validate_expiry, validate_port
+from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
 from hatchway.vm.files import OpenFile
 from hatchway.vm.key import Key
 from hatchway.vm.manager import VmManager
-from hatchway.vm.records import ExecRequest, PreviewInfo, ProcessEvent, ProcessInfo, SpawnRequest, VmInfo
+from hatchway.vm.records import (
+    ExecRequest,
+    MintedPreview,
+    PreviewInfo,
+    ProcessEvent,
+    ProcessInfo,
+    SpawnRequest,
+    VmInfo,
+)
 
 
 class ServerServices:
@@ -45,9 +56,9 @@ class ServerServices:
         """See `Services`."""
         return await self._manager.get_or_create(name, key)
 
-    async def list_vms(self) -> list[VmInfo]:
+    async def list_vms(self, name: str | None = None, key: Key | None = None) -> list[VmInfo]:
         """See `Services`."""
-        return await self._manager.list()
+        return await self._manager.list(name, key)
 
     async def get_vm(self, vm_id: str) -> VmInfo:
         """See `Services`."""
@@ -57,8 +68,7 @@ class ServerServices:
         """See `Services`."""
         revoked = await self._manager.destroy(vm_id)
         self._gateway.forget_vm(vm_id)
-        for grant_id in revoked:
-            await self._gateway.close_grant(grant_id)
+        await self._gateway.close_grants(revoked)
 
     async def write_file(
         self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
@@ -113,7 +123,8 @@ class ServerServices:
         *,
         forward_host: bool = False,
         cors: CorsMode = "open",
-    ) -> PreviewInfo:
+        label: str = "",
+    ) -> MintedPreview:
         """See `Services`."""
         if self._preview_url is None:
             raise Conflict(
@@ -121,13 +132,13 @@ class ServerServices:
                 "nobody could visit a preview: this VM is its program's own, and no server listens",
                 "run a server, with hatchway serve or setup(…).start(), and take the VM from there",
             )
-        vm = await self._manager.get(vm_id)
         port = validate_port(port)
-        seconds = validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)
+        seconds = await self._life(vm_id, expires_in_seconds)
         token, grant = await self._previews.mint(
-            vm_id, port, seconds, forward_host=forward_host, app_cors=cors == "app"
+            vm_id, port, seconds, forward_host=forward_host, app_cors=cors == "app", label=label
         )
-        return PreviewInfo(
+        return MintedPreview(
+            id=tokens.preview_id(tokens.digest(token)),
             token=token,
             path=fetch_path(token),
             port=grant.port,
@@ -135,7 +146,25 @@ class ServerServices:
             url=self._preview_url(token),
             forward_host=grant.forward_host,
             cors=grant.cors,
+            label=label,
         )
+
+    async def list_previews(self, vm_id: str) -> list[PreviewInfo]:
+        """See `Services`."""
+        await self._manager.get(vm_id)
+        return [_info(row) for row in await self._previews.of_vm(vm_id)]
+
+    async def renew_preview(self, vm_id: str, preview_id: str, expires_in_seconds: object) -> PreviewInfo:
+        """See `Services`."""
+        seconds = await self._life(vm_id, expires_in_seconds)
+
+        def renewed(grant: Grant) -> None:
+            self._gateway.renew_grant(grant.id, grant.expires_at)
+
+        row = await self._previews.renew(vm_id, preview_id, seconds, renewed)
+        if row is None:
+            raise preview_not_found()
+        return _info(row)
 
     async def expire_preview(self, vm_id: str, token: str) -> bool:
         """See `Services`."""
@@ -145,3 +174,36 @@ class ServerServices:
             return False
         await self._gateway.close_grant(grant.id)
         return True
+
+    async def expire_preview_by_id(self, vm_id: str, preview_id: str) -> None:
+        """See `Services`."""
+        await self._manager.get(vm_id)
+        grant = await self._previews.expire_id(vm_id, preview_id)
+        if grant is None:
+            raise preview_not_found()
+        await self._gateway.close_grant(grant.id)
+
+    async def expire_previews(self, vm_id: str) -> int:
+        """See `Services`."""
+        await self._manager.get(vm_id)
+        revoked = await self._previews.expire_all(vm_id)
+        await self._gateway.close_grants(revoked)
+        return len(revoked)
+
+    async def _life(self, vm_id: str, expires_in_seconds: object) -> int:
+        """The seconds that a preview of this VM is to live, within the limits of its kind."""
+        vm = await self._manager.get(vm_id)
+        return validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)
+
+
+def _info(row: PreviewRow) -> PreviewInfo:
+    grant = row.grant
+    return PreviewInfo(
+        id=row.id,
+        port=grant.port,
+        created_at=row.created_at,
+        expires_at=grant.expires_at,
+        forward_host=grant.forward_host,
+        cors=grant.cors,
+        label=row.label,
+    )

@@ -43,6 +43,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE previews ADD COLUMN forward_host INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE previews ADD COLUMN app_cors INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # What somebody wrote on a preview to know it again; nothing depends on it.
+        "ALTER TABLE previews ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

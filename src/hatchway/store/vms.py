@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from hatchway.errors import Unavailable
 from hatchway.store.database import Database
-from hatchway.store.previews import Deleted, Previews, delete_of_vm
+from hatchway.store.preview_rows import Deleted, delete_of_vm
+from hatchway.store.previews import Previews
 
 ID_LENGTH = 20
 ID_ALPHABET = string.ascii_lowercase + string.digits
@@ -96,9 +97,18 @@ class Vms:
             lambda connection: _row(connection.execute(_BY_KEY, (name, key)).fetchone())
         )
 
-    async def list(self) -> list[VmRow]:
-        """All VMs that were not destroyed, oldest first."""
-        return await self._db.read(lambda connection: [VmRow(*row) for row in connection.execute(_LIVE)])
+    async def list(self, name: str | None = None, key: str | None = None) -> list[VmRow]:
+        """The VMs that were not destroyed, oldest first.
+
+        Args:
+            name: only those of this kind.
+            key: only those with this key, as its canonical text.
+        """
+        if name is not None and key is not None:
+            row = await self.by_key(name, key)
+            return [] if row is None else [row]
+        rows = await self._db.read(lambda connection: [VmRow(*row) for row in connection.execute(_LIVE)])
+        return [row for row in rows if name in (None, row.name) and key in (None, row.key)]
 
     async def mark_destroyed(self, vm_id: str, now: float) -> tuple[int, ...]:
         """End a VM: its key is free and its previews are revoked at once. Doing it again does nothing.
@@ -107,14 +117,14 @@ class Vms:
             The ids of the grants that were revoked, so that what runs under them can be cut.
         """
 
-        def mark(connection: sqlite3.Connection) -> Deleted:
+        def mark(connection: sqlite3.Connection) -> list[Deleted]:
             connection.execute(
                 "UPDATE vms SET destroyed_at = ? WHERE id = ? AND destroyed_at IS NULL", (now, vm_id)
             )
             return delete_of_vm(connection, vm_id)
 
         deleted = await self._db.write(mark, self._previews.forget)
-        return tuple(grant_id for grant_id, _ in deleted)
+        return tuple(each.grant_id for each in deleted)
 
     async def destroyed(self) -> tuple[VmRow, ...]:
         """VMs that were destroyed and whose files wait for removal."""

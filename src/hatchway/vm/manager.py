@@ -69,9 +69,10 @@ class VmManager:
         row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock())
         return self._info(row), created
 
-    async def list(self) -> list[VmInfo]:
-        """Every VM, in the order they were made."""
-        return [self._info(row) for row in await self._store.vms.list()]
+    async def list(self, name: str | None = None, key: Key | None = None) -> list[VmInfo]:
+        """VMs in the order they were made: every one, or those of a kind or key."""
+        text = None if key is None else format_key(key)
+        return [self._info(row) for row in await self._store.vms.list(name, text)]
 
     async def get(self, vm_id: str) -> VmInfo:
         """The VM with this id.

@@ -101,9 +101,11 @@ ProcessEvent = Output | Exit
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewInfo:
+class MintedPreview:
     """A new preview. The only place where its token is ever given out."""
 
+    id: str
+    """What it is called where its token must not be: 20 hexadecimal digits."""
     token: str = field(repr=False)
     path: str = field(repr=False)
     """The path-mode address, relative to the server: `/request/fetch/{token}`."""
@@ -116,3 +118,24 @@ class PreviewInfo:
     """Whether the service is told its public host, which in host mode holds the token."""
     cors: CorsMode = "open"
     """Who answers for CORS: the gateway, or the service itself."""
+    label: str = ""
+    """What somebody wrote on it to know it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewInfo:
+    """A live preview as it is listed: without its token, which is kept nowhere."""
+
+    id: str
+    """What it is called where its token must not be: 20 hexadecimal digits."""
+    port: int
+    created_at: float
+    """Seconds since the epoch."""
+    expires_at: float
+    """Seconds since the epoch."""
+    forward_host: bool
+    """Whether the service is told its public host, which in host mode holds the token."""
+    cors: CorsMode
+    """Who answers for CORS: the gateway, or the service itself."""
+    label: str
+    """What somebody wrote on it to know it again."""

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 import hatchway
-from client.stub_server import StubServer, answer
-from hatchway.client import AsyncClient, VmKind, create_client
-from hatchway.errors import Conflict, InvalidRequest
+from client.stub_server import VM, VM_ID, StubServer, answer, refusal
+from hatchway.client import AsyncClient, VmInfo, VmKind, create_client
+from hatchway.errors import Conflict, InvalidRequest, NotFound
 
 
 async def test_every_attribute_is_a_kind_of_vm(client: AsyncClient) -> None:
@@ -32,6 +34,66 @@ async def test_get_or_create_does_no_io(client: AsyncClient, server: StubServer)
     assert client.vm.get_or_create("one").key == ("one",)
     assert repr(agent) == f"{type(agent).__name__}(kind='vm', key=['my-agent', 'two'])"
     assert server.connections == 0
+
+
+VM_INFO = {
+    "id": VM_ID,
+    "name": "vm",
+    "key": ["my-agent", "a/b"],
+    "state": "stopped",
+    "created_at": "2030-01-02T03:04:05Z",
+}
+
+
+async def test_all_vms(client: AsyncClient, server: StubServer) -> None:
+    server.on("GET", "/api/vms", answer({"vms": [VM_INFO, {**VM_INFO, "state": "running", "more": 1}]}))
+    one, two = await client.list_vms()
+    assert one == VmInfo(
+        VM_ID, "vm", ("my-agent", "a/b"), "stopped", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    )
+    assert two == replace(one, state="running")
+    server.on("GET", VM, answer(VM_INFO))
+    assert await client.vm.get_or_create("a").info() == one
+
+
+async def test_a_vm_that_is_there_is_found_and_none_is_made(client: AsyncClient, server: StubServer) -> None:
+    server.on("GET", "/api/vms", answer({"vms": [VM_INFO]}))
+    agent = await client.vm.get(["my-agent", "a/b c"])
+    assert [one.target for one in server.received] == ["/api/vms?name=vm&key=my-agent/a%5C/b%20c"]
+    assert agent.key == ("my-agent", "a/b c")
+    server.on("GET", f"{VM}/files/exists", answer({"exists": True}), refusal("404 Not Found", "vm_not_found"))
+    assert await agent.exists("/x")
+    assert len(server.received) == 2, "it is looked up once"
+    server.on("GET", "/api/vms", answer({"vms": []}))
+    for _ in range(2):
+        with pytest.raises(NotFound) as caught:
+            await agent.exists("/x")
+        assert caught.value.code == "vm_not_found"
+        with pytest.raises(NotFound) as caught:
+            await agent.info()
+        assert caught.value.code == "vm_not_found"
+        with pytest.raises(NotFound) as caught:
+            await client.vm.get("a")
+        assert caught.value.code == "vm_not_found"
+    assert await agent.list_previews() == []
+    await agent.destroy()
+    assert {one.method for one in server.received} == {"GET"}
+
+
+async def test_an_agent_that_makes_none_follows_the_key(client: AsyncClient, server: StubServer) -> None:
+    server.on("GET", "/api/vms", answer({"vms": [VM_INFO]}), answer({"vms": [{**VM_INFO, "id": "second"}]}))
+    server.on("GET", f"{VM}/files/exists", refusal("404 Not Found", "vm_not_found"))
+    server.on("GET", "/api/vms/second/files/exists", answer({"exists": True}))
+    agent = await client.vm.get("my-agent")
+    assert await agent.exists("/x")
+
+
+@pytest.mark.parametrize("key", ["", [], ["x" * 129], [1], None])
+async def test_bad_keys_find_nothing(client: AsyncClient, server: StubServer, key: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await client.vm.get(key)
+    assert caught.value.code == "invalid_key"
+    assert server.received == []
 
 
 @pytest.mark.parametrize("key", ["", [], ["x" * 129], [1], None])

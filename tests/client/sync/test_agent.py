@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from client.stub_server import VM, VM_ID, StubServer, answer, end, ndjson, never, out, refusal
-from hatchway.client import Preview, ProcessInfo, SyncAgent
+from hatchway.client import ProcessInfo, SyncAgent
 from hatchway.errors import (
     ConnectionFailed,
     HatchwayError,
@@ -403,62 +403,6 @@ def test_no_line_break_gets_into_a_head(agent: SyncAgent, server: StubServer) ->
     for bad in ({"X-A": "b\r\nX-Evil: y"}, {"X-A\r\nX-Evil": "y"}):
         with pytest.raises(InvalidRequest):
             agent.vm_fetch(1, headers=bad)
-    assert len(server.received) == 2
-
-
-# -- previews
-
-
-def test_previews(agent: SyncAgent, server: StubServer) -> None:
-    made = {
-        "token": TOKEN,
-        "path": f"/fetch/{TOKEN}",
-        "port": 3000,
-        "expires_at": "2030-01-02T03:04:05Z",
-        "url": f"http://{TOKEN}.localhost:6420/",
-    }
-    server.on("POST", f"{VM}/previews", answer(made, "201 Created"))
-    preview = agent.create_signed_preview_url(3000)
-    assert server.received[-1].json() == {"port": 3000}
-    assert preview == Preview(
-        path=f"/fetch/{TOKEN}",
-        token=TOKEN,
-        port=3000,
-        expires_at=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
-        url=f"http://{TOKEN}.localhost:6420/",
-    )
-    agent.create_signed_preview_url(3000, 300)
-    assert server.received[-1].json() == {"port": 3000, "expires_in_seconds": 300}
-    assert (preview.forward_host, preview.cors) == (False, "open")
-    server.on("POST", f"{VM}/previews", answer({**made, "forward_host": True, "cors": "app"}, "201 Created"))
-    preview = agent.create_signed_preview_url(3000, forward_host=True, cors="app")
-    assert server.received[-1].json() == {"port": 3000, "forward_host": True, "cors": "app"}
-    assert (preview.forward_host, preview.cors) == (True, "app")
-    assert TOKEN not in repr(preview)
-
-
-def test_limits_are_the_servers_to_tell(agent: SyncAgent, server: StubServer) -> None:
-    server.on("POST", f"{VM}/previews", refusal("400 Bad Request", "invalid_port"))
-    for port in (0, 70000, "abc"):
-        with pytest.raises(InvalidRequest) as caught:
-            agent.create_signed_preview_url(port)  # type: ignore[arg-type]
-        assert caught.value.code == "invalid_port"
-    for wrong in ({"cors": "none"}, {"cors": None}, {"forward_host": "yes"}, {"forward_host": None}):
-        with pytest.raises(InvalidRequest):
-            agent.create_signed_preview_url(3000, **wrong)
-        assert server.received[-1].json() == {"port": 3000, **wrong}
-
-
-def test_revoking(agent: SyncAgent, server: StubServer) -> None:
-    server.on("POST", f"{VM}/previews/expire", answer({"expired": True}), answer({"expired": False}))
-    assert agent.expire_signed_preview_url(TOKEN) is True
-    assert agent.expire_signed_preview_url(TOKEN) is False
-    assert server.received[-1].json() == {"token": TOKEN}
-
-
-def test_a_destroyed_vm_has_no_previews(agent: SyncAgent, server: StubServer) -> None:
-    server.on("POST", f"{VM}/previews/expire", GONE)
-    assert agent.expire_signed_preview_url(TOKEN) is False
     assert len(server.received) == 2
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hatchway.client import wire
 from hatchway.client.aio.agent import Agent
 from hatchway.client.aio.transport import Transport
 from hatchway.client.aio.vm_calls import VmCalls
+from hatchway.client.answers import VmInfo
 from hatchway.registry import check_kind_name
 from hatchway.vm.key import parse_key
 
@@ -38,6 +40,17 @@ class VmKind:
             InvalidRequest: `invalid_key`.
         """
         return Agent(VmCalls(self._transport, self.name, parse_key(key)))
+
+    async def get(self, key: str | Sequence[str]) -> Agent:
+        """The VM of this key, if there is one; none is made, neither now nor by the agent's actions.
+
+        Raises:
+            InvalidRequest: `invalid_key`.
+            NotFound: `vm_not_found`.
+        """
+        vm = VmCalls(self._transport, self.name, parse_key(key), make=False)
+        await vm.id.get()
+        return Agent(vm)
 
 
 class AsyncClient:
@@ -86,6 +99,11 @@ class AsyncClient:
             InvalidRequest: `invalid_option` if that can be no kind's name.
         """
         return VmKind(self._transport, name)
+
+    async def list_vms(self) -> list[VmInfo]:
+        """Every VM of the server, of whatever kind, oldest first."""
+        answer = await self._transport.call("GET", "/api/vms", wire.Vms)
+        return [vm.public() for vm in answer.vms]
 
     def __getattr__(self, name: str) -> VmKind:
         # Called only for names that are no attributes. Those with a leading underscore are asked for by copy,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hatchway.client import wire
-from hatchway.client.aio.vm_calls import VmActions, vm_path
-from hatchway.client.answers import Preview
+from hatchway.client.aio.vm_calls import VmActions
+from hatchway.client.answers import Preview, PreviewInfo
+from hatchway.client.parameters import preview_path
 from hatchway.errors import NotFound
 from hatchway.preview.grant import CorsMode
 
@@ -21,6 +22,7 @@ class Previews(VmActions):
         *,
         forward_host: bool = False,
         cors: CorsMode = "open",
+        label: str = "",
     ) -> Preview:
         """Let whoever holds the preview's URL reach one port of the VM until it expires or is revoked.
 
@@ -32,9 +34,11 @@ class Previews(VmActions):
                 preview as its visitors do.
             cors: `"open"`: any origin may read what the service answers, and the gateway answers preflights.
                 `"app"`: preflights and all answers pass untouched, and the service decides.
+            label: what to know it again by in `list_previews`: one line of at most 200 characters. Visitors never see
+                it.
 
         Raises:
-            InvalidRequest: `invalid_port`, `invalid_expiry`, `invalid_cors`, naming the limits.
+            InvalidRequest: `invalid_port`, `invalid_expiry`, `invalid_cors`, `invalid_label`, naming the limits.
         """
         body: dict[str, Any] = {"port": port}
         if expires_in_seconds is not None:
@@ -44,24 +48,68 @@ class Previews(VmActions):
             body["forward_host"] = forward_host
         if cors != "open":
             body["cors"] = cors
+        if label != "":
+            body["label"] = label
         answer = await self._vm.call("POST", "/previews", wire.Preview, body=body)
         return answer.public()
 
+    async def list_previews(self) -> list[PreviewInfo]:
+        """The live previews of this VM, oldest first; without their tokens, which are told once only."""
+        answer = await self._vm.call_if_there("GET", "/previews", wire.Previews)
+        return [] if answer is None else [preview.public() for preview in answer.previews]
+
+    async def renew_preview(self, preview_id: str, expires_in_seconds: int | None = None) -> PreviewInfo:
+        """Let a live preview of this VM end at another time; what is open under it goes on until then.
+
+        Args:
+            preview_id: `Preview.id`, or that of one of `list_previews`.
+            expires_in_seconds: how long it lives from now on, with the limits of a new one. It may end earlier than
+                before.
+
+        Returns:
+            The preview with its new end.
+
+        Raises:
+            InvalidRequest: `invalid_expiry`, `invalid_preview_id`.
+            NotFound: `preview_not_found`, if it has ended.
+        """
+        path = preview_path(preview_id, "renew")
+        body = {} if expires_in_seconds is None else {"expires_in_seconds": expires_in_seconds}
+        answer = await self._vm.call_if_there("POST", path, wire.PreviewInfo, body=body)
+        if answer is None:
+            raise NotFound("preview_not_found", "the VM is gone, and its previews with it", "make a new one")
+        return answer.public()
+
     async def expire_signed_preview_url(self, token: str) -> bool:
-        """Revoke a preview of this VM at once. May be called again.
+        """Revoke a preview of this VM by its token, at once. May be called again.
 
         Returns:
             Whether there was a live preview with that token.
         """
+        answer = await self._vm.call_if_there("POST", "/previews/expire", wire.Expired, body={"token": token})
+        return answer is not None and answer.expired
+
+    async def expire_preview(self, preview_id: str) -> bool:
+        """Revoke a preview of this VM by its id, at once. May be called again.
+
+        Args:
+            preview_id: `Preview.id`, or that of one of `list_previews`.
+
+        Returns:
+            Whether there was a live preview with that id.
+
+        Raises:
+            InvalidRequest: `invalid_preview_id`.
+        """
         try:
-            vm = await self._vm.id.get()
-            answer = await self._vm.transport.call(
-                "POST", f"{vm_path(vm)}/previews/expire", wire.Expired, body={"token": token}
-            )
+            answer = await self._vm.call_if_there("POST", preview_path(preview_id, "expire"), wire.Expired)
         except NotFound as error:
-            # A destroyed VM took its previews along.
-            if error.code != "vm_not_found":
+            if error.code != "preview_not_found":
                 raise
-            self._vm.id.forget(vm)
             return False
-        return answer.expired
+        return answer is not None and answer.expired
+
+    async def expire_all_previews(self) -> int:
+        """Revoke all previews of this VM at once. Returns how many were live."""
+        answer = await self._vm.call_if_there("POST", "/previews/expire-all", wire.AllExpired)
+        return 0 if answer is None else answer.expired

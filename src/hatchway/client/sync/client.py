@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hatchway.client import wire
+from hatchway.client.answers import VmInfo
 from hatchway.client.sync.agent import SyncAgent
 from hatchway.client.sync.transport import Transport
 from hatchway.client.sync.vm_calls import VmCalls
@@ -39,6 +41,17 @@ class SyncVmKind:
             InvalidRequest: `invalid_key`.
         """
         return SyncAgent(VmCalls(self._transport, self.name, parse_key(key)))
+
+    def get(self, key: str | Sequence[str]) -> SyncAgent:
+        """The VM of this key, if there is one; none is made, neither now nor by the agent's actions.
+
+        Raises:
+            InvalidRequest: `invalid_key`.
+            NotFound: `vm_not_found`.
+        """
+        vm = VmCalls(self._transport, self.name, parse_key(key), make=False)
+        vm.id.get()
+        return SyncAgent(vm)
 
 
 class Client:
@@ -87,6 +100,11 @@ class Client:
             InvalidRequest: `invalid_option` if that can be no kind's name.
         """
         return SyncVmKind(self._transport, name)
+
+    def list_vms(self) -> list[VmInfo]:
+        """Every VM of the server, of whatever kind, oldest first."""
+        answer = self._transport.call("GET", "/api/vms", wire.Vms)
+        return [vm.public() for vm in answer.vms]
 
     def __getattr__(self, name: str) -> SyncVmKind:
         # Called only for names that are no attributes. Those with a leading underscore are asked for by copy,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from hatchway.client import wire
+from hatchway.client.parameters import vm_query
 from hatchway.client.sync.single_flight import SingleFlight
 from hatchway.client.sync.transport import Transport, json_body, read_answer
 from hatchway.errors import NotFound
@@ -17,23 +18,24 @@ T = TypeVar("T")
 
 
 class VmCalls:
-    """Calls about one VM, which is looked up, and made if there is none, by the first of them.
+    """Calls about one VM, which is looked up by the first of them.
 
     Args:
         transport: to the server.
         kind: the kind of VM.
         key: its key, checked.
+        make: make the VM if there is none; else its calls are refused with `vm_not_found`.
     """
 
-    def __init__(self, transport: Transport, kind: str, key: Key) -> None:
+    def __init__(self, transport: Transport, kind: str, key: Key, *, make: bool = True) -> None:
         self.transport = transport
         self.kind = kind
         self.key = key
-        self.id = SingleFlight(self._get_or_create)
+        self.id = SingleFlight(self._get_or_create if make else self._find)
         """The VM's id in the control API."""
 
     def on_vm(self, action: Callable[[str], T], *, replayable: bool = True) -> T:
-        """Run `action` with the VM's path in the control API; with a new VM's if that one is gone.
+        """Run `action` with the VM's path in the control API; if that VM is gone, with the one that the key finds then.
 
         Args:
             action: given the path, such as `/api/vms/{id}`.
@@ -66,6 +68,18 @@ class VmCalls:
 
         return self.on_vm(call)
 
+    def call_if_there(self, method: str, path: str, answer: type[T], *, body: Any = None) -> T | None:
+        """As `call`, about what goes with its VM: None if the VM is gone. No other takes its place."""
+        vm = ""
+        try:
+            vm = self.id.get()
+            return self.transport.call(method, vm_path(vm) + path, answer, body=body)
+        except NotFound as error:
+            if error.code != "vm_not_found":
+                raise
+            self.id.forget(vm)
+            return None
+
     def do(self, method: str, path: str, *, body: Any = None) -> None:
         """A call whose answer says nothing but that it was done. Parameters as for `call`."""
         headers, content = json_body(body)
@@ -80,6 +94,16 @@ class VmCalls:
         body = {"name": self.kind, "key": list(self.key)}
         answer = self.transport.call("POST", "/api/vms", wire.Vm, body=body)
         return answer.id
+
+    def _find(self) -> str:
+        answer = self.transport.call("GET", f"/api/vms?{vm_query(self.kind, self.key)}", wire.Vms)
+        if not answer.vms:
+            raise NotFound(
+                "vm_not_found",
+                "there is no VM of this kind with this key",
+                "get_or_create() makes it; it may have been destroyed",
+            )
+        return answer.vms[0].id
 
 
 class VmActions:
