@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatchway.printable import printable
+from hatchway.printable import printable, shown
 
 
 def test_what_a_terminal_would_obey_is_replaced() -> None:
@@ -32,3 +32,21 @@ def test_whatever_is_said_steers_nothing(text: str, one_line: bool) -> None:
     if one_line:
         assert len(shown.splitlines()) <= 1
     assert printable(shown, one_line=one_line) == shown
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+def test_any_value_can_be_shown() -> None:
+    for value, text in (
+        ("a", "'a'"),
+        (5, "5"),
+        (None, "None"),
+        ("a" * 99, "'" + "a" * 99 + "…"),
+        (10**5000, "this int"),
+        (Unshowable(), "this Unshowable"),
+    ):
+        assert shown(value) == text
+        assert len(text) <= 101

@@ -14,6 +14,7 @@ from hatchway import Limits, PreviewOptions, Registry, agent_os, setup
 from hatchway.errors import Conflict, InvalidRequest
 from hatchway.options import VmOptions
 from hatchway.registry import check_kind_name
+from hatchway.server.configuration import layered
 from hatchway.software import common, node
 
 
@@ -94,12 +95,71 @@ def test_bad_settings_are_refused_before_anything_starts(monkeypatch: pytest.Mon
         ({"public_url": "preview.example.org"}, "invalid_setting"),
         ({"tls_cert": "cert.pem"}, "invalid_setting"),
         ({"trusted_proxies": ["everybody"]}, "invalid_setting"),
-        ({"gateway_limits": {"head_second": 1}}, "invalid_setting"),
+        ({"gateway_limits": {"head_seconds": 0}}, "invalid_setting"),
+        ({"gateway_limits": {"head_second": 1}}, "unknown_setting"),
+        ({"prot": 7000}, "unknown_setting"),
     ]
     for wrong, code in refused:
         with pytest.raises(InvalidRequest) as caught:
             registry.start(**wrong)
         assert caught.value.code == code
+
+
+def test_settings_in_code_are_checked_when_they_are_given() -> None:
+    for wrong, code, message in (
+        ({"port": 70000}, "invalid_setting", "setup(port=…): port must be"),
+        ({"prot": 7000}, "unknown_setting", "setup() has no setting 'prot'"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            setup(use={"vm": agent_os()}, **wrong)  # type: ignore[arg-type]
+        assert caught.value.code == code
+        assert caught.value.message.startswith(message)
+
+
+def test_what_code_gives_is_read_once() -> None:
+    registry = setup(use={"vm": agent_os()}, allowed_hosts=(name for name in ("a.example", "b.example")))
+    for _ in range(2):
+        assert layered({}, registry.settings).settings.allowed_hosts >= {"a.example", "b.example"}
+
+
+def test_a_registry_shows_no_token() -> None:
+    registry = setup(use={"vm": agent_os()}, token="hunter2-hunter2", port=0)
+    assert {name: each.value for name, each in registry.settings.items()} == {
+        "token": "hunter2-hunter2",
+        "port": 0,
+    }
+    assert "hunter2" not in repr(registry)
+    assert "hunter2" not in repr(registry.settings)
+
+
+def test_errors_of_a_start_say_which_layer_they_are_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HATCHWAY_TOKEN", raising=False)
+    registry = setup(use={"vm": agent_os()}, host="0.0.0.0")
+    with pytest.raises(InvalidRequest, match=r"^setup\(host=…\): listening on 0\.0\.0\.0"):
+        registry.start()
+    with pytest.raises(InvalidRequest, match=r"^start\(host=…\): listening on ::"):
+        registry.start(host="::")
+    monkeypatch.setenv("HATCHWAY_HOST", "192.0.2.1")
+    with pytest.raises(InvalidRequest, match=r"^HATCHWAY_HOST: listening on 192\.0\.2\.1"):
+        registry.start(host="::")
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "nearest"),
+    [
+        (agent_os, "limit", "limits"),
+        (agent_os, "softwares", "software"),
+        (Limits, "process", "processes"),
+        (Limits, "memory", "memory_bytes"),
+        (PreviewOptions, "max_expires_in_second", "max_expires_in_seconds"),
+    ],
+)
+def test_an_unknown_option_of_a_kind_is_told_with_the_nearest(make: Any, name: str, nearest: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        make(**{name: 1})
+    assert caught.value.code == "unknown_setting"
+    assert repr(name) in caught.value.message
+    assert caught.value.hint == f"did you mean {nearest}?"
 
 
 def test_importing_the_package_loads_no_framework() -> None:

@@ -9,8 +9,8 @@ What users import is here; everything else is reached through it:
 
 The packages, by responsibility: `preview` (tokens, grants, addresses; pure), `gateway` (the data plane), `vm`
 (VMs and their sandbox), `store` (SQLite), `api` (the control plane), `server` (puts those together), `client`,
-`software`, `cli`. Beside them: `options`, `registry`, `embedded`, `errors`, and `printable` (text of others, safe to
-show).
+`software`, `cli`. Beside them: `options`, `registry`, `embedded`, `errors`, `nearest` (for names that nobody knows),
+and `printable` (text of others, safe to show).
 
 Names are imported on first use: the zygote imports `hatchway.vm.sandbox` and every VM's memory starts as a copy of it,
 so that import must not pull in a web framework.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hatchway.errors import InvalidRequest
+from hatchway.nearest import unknown_setting
 
 if TYPE_CHECKING:
     from hatchway.software import Software
@@ -19,8 +21,22 @@ def _positive(name: str, value: object) -> None:
         raise InvalidRequest("invalid_option", f"{name} must be a whole number of at least 1, not {value!r}")
 
 
+class _KnownNames:
+    """A base of dataclasses whose keywords people write: one that does not exist is refused with the nearest."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: object, **given: object) -> Self:
+        known = {each.name: each.name for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        for name in given.keys() - known.keys():
+            raise unknown_setting(
+                f"{cls.__name__} has no {name!r}", name, known, f"it has {', '.join(known)}"
+            )
+        return object.__new__(cls)
+
+
 @dataclass(frozen=True, slots=True)
-class PreviewOptions:
+class PreviewOptions(_KnownNames):
     """How long previews live."""
 
     default_expires_in_seconds: int = 3600
@@ -41,7 +57,7 @@ class PreviewOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(_KnownNames):
     """What one VM may use. `hatchway doctor` says which of these this machine can enforce."""
 
     processes: int = 512

@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, made safe to show in a terminal. Pure."""
+"""Text and values that somebody else made, as they are safe to show. Pure."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def printable(text: str, *, one_line: bool = False) -> str:
     """
     shown = _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
     return shown.replace("\n", "\ufffd") if one_line else shown
+
+
+_SHOWN = 100
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, whatever it is: its `repr` or the beginning of it, at most 101 characters."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - code may give any object; and a whole number may be too long for Python to write
+        return f"this {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

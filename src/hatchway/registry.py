@@ -15,14 +15,17 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never, Unpack
 
 from hatchway.errors import Conflict, InvalidRequest
+from hatchway.nearest import unknown_setting
 from hatchway.options import Limits, PreviewOptions, VmOptions
 
 if TYPE_CHECKING:
+    from hatchway.server.configuration import Layer
+    from hatchway.server.setting_keywords import SettingKeywords
     from hatchway.server.settings import Settings
     from hatchway.software import Software
 
@@ -34,6 +37,7 @@ def agent_os(
     software: Iterable[Software] = (),
     preview: PreviewOptions | None = None,
     limits: Limits | None = None,
+    **unknown: Never,
 ) -> VmOptions:
     """One kind of VM.
 
@@ -41,11 +45,18 @@ def agent_os(
         software: what its VMs can run, from `hatchway.software`; the order does not matter.
         preview: how long previews live; by default one hour, at most a day.
         limits: what one VM may use.
+        unknown: there are no others; what is given is refused with the nearest name.
 
     Raises:
-        InvalidRequest: `invalid_option` for a value of the wrong type.
+        InvalidRequest: `invalid_option` for a value of the wrong type; `unknown_setting`.
     """
     from hatchway.software import Software
+
+    known = ("software", "preview", "limits")
+    for name in unknown:
+        raise unknown_setting(
+            f"agent_os() has no {name!r}", name, {each: each for each in known}, f"it has {', '.join(known)}"
+        )
 
     chosen = (software,) if isinstance(software, Software) else tuple(software)
     for item in chosen:
@@ -66,24 +77,33 @@ def agent_os(
     return VmOptions(software=tuple(dict.fromkeys(chosen)), preview=preview, limits=limits)
 
 
-def setup(*, use: Mapping[str, VmOptions]) -> Registry:
+def setup(*, use: Mapping[str, VmOptions], **settings: Unpack[SettingKeywords]) -> Registry:
     """The registry of a server.
 
     Args:
         use: kinds of VM by name; a client reaches kind `vm` as `client.vm`.
+        settings: where the server listens and so on, by the keywords of `SettingKeywords`: `host`, `port`, `data_dir`,
+            `cache_dir`, `preview_domain`, `token`, `allowed_hosts`, `public_url`, `tls_cert`, `tls_key`,
+            `trusted_proxies` and `gateway_limits`. They hold for `registry.start()` and for `hatchway serve`;
+            environment variables `HATCHWAY_…` override them, and flags of `hatchway serve` both.
 
     Raises:
         InvalidRequest: `invalid_option` for an empty mapping, a name that is not
-            `[A-Za-z_][A-Za-z0-9_-]{0,63}`, or a value that `agent_os()` did not make.
+            `[A-Za-z_][A-Za-z0-9_-]{0,63}`, or a value that `agent_os()` did not make; `unknown_setting` and
+            `invalid_setting` for settings.
     """
-    return Registry(use)
+    from hatchway.server.configuration import from_code
+
+    return Registry(use, from_code("setup", settings))
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The kinds of VM that a server offers. Made by `setup()`."""
+    """The kinds of VM that a server offers, and what code says of its settings. Made by `setup()`."""
 
     kinds: Mapping[str, VmOptions]
+    settings: Layer = field(default_factory=dict, repr=False)
+    """What `setup()` was given; it may hold the API token."""
 
     def __post_init__(self) -> None:
         if not self.kinds:
@@ -99,51 +119,21 @@ class Registry:
                 )
         object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
 
-    def start(
-        self,
-        *,
-        host: str | None = None,
-        port: int | None = None,
-        data_dir: str | os.PathLike[str] | None = None,
-        preview_domain: str | None = None,
-        public_url: str | None = None,
-        tls_cert: str | os.PathLike[str] | None = None,
-        tls_key: str | os.PathLike[str] | None = None,
-        trusted_proxies: Iterable[str] | None = None,
-        gateway_limits: Mapping[str, float] | None = None,
-    ) -> None:
+    def start(self, **settings: Unpack[SettingKeywords]) -> None:
         """Serve until SIGINT or SIGTERM; returns after a clean stop.
 
         Args:
-            host: the address to listen on, by default 127.0.0.1; one beyond loopback needs `HATCHWAY_TOKEN`.
-            port: the TCP port, by default 6420; 0 takes a free one.
-            data_dir: where the database and the VMs' files are, by default `$XDG_DATA_HOME/hatchway`.
-            preview_domain: previews are one label below it, by default below `localhost`.
-            public_url: `http(s)://host[:port]` where visitors reach the server, if a proxy stands in front of it.
-            tls_cert: a PEM file of the certificate and its chain, for a listener that speaks TLS.
-            tls_key: a PEM file of the certificate's private key.
-            trusted_proxies: addresses and networks whose word is taken for who the client behind them is.
-            gateway_limits: sizes in bytes and times in seconds, by the names that docs/deploy.md lists.
+            settings: as those of `setup()`, which these override. Environment variables override both.
 
         Raises:
-            HatchwayError: `token_required`, `invalid_setting`, and what keeps the server from starting.
+            HatchwayError: `unknown_setting`, `invalid_setting`, `token_required`, and what keeps the server from
+                starting.
             Conflict: `event_loop_running` if called from a coroutine.
         """
-        from hatchway.server.given_settings import given_settings
+        from hatchway.server.configuration import from_code, from_environment, layered
 
-        self.run(
-            given_settings(
-                host=host,
-                port=port,
-                data_dir=data_dir,
-                preview_domain=preview_domain,
-                public_url=public_url,
-                tls_cert=tls_cert,
-                tls_key=tls_key,
-                trusted_proxies=trusted_proxies,
-                gateway_limits=gateway_limits,
-            )
-        )
+        layers = (self.settings, from_code("start", settings), from_environment(os.environ))
+        self.run(layered(os.environ, *layers).settings)
 
     def run(self, settings: Settings) -> None:
         """As `start`, with all settings."""

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -50,9 +50,17 @@ class ServerProcess:
         folder: where its data and its output go; another server on the same folder finds the same data.
         arguments: more arguments of `hatchway serve`.
         environment: added to the clean environment.
+        command: the command instead, which is then run in `folder`; the environment is to say which port it takes (0)
+            and where its data is (`folder/data`), if it does not know.
     """
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
+    ) -> None:
         self.data_dir = folder / "data"
         # Not below `folder`: the path of a UNIX socket holds at most 107 bytes (unix(7)).
         self._runtime = TemporaryDirectory(prefix="hatchway-e2e-")
@@ -61,10 +69,14 @@ class ServerProcess:
         self._said_before = len(self._stderr.read_bytes()) if self._stderr.exists() else 0
         with open(self._stdout, "ab") as stdout, open(self._stderr, "ab") as stderr:
             self._process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", "0", "--data-dir", str(self.data_dir), *arguments],
+                [
+                    *(command or (*COMMAND, "serve", "--port", "0", "--data-dir", str(self.data_dir))),
+                    *arguments,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
+                cwd=None if command is None else folder,
                 env=clean_environment(XDG_RUNTIME_DIR=self._runtime.name, **(environment or {})),
             )
         try:

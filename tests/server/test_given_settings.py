@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +12,59 @@ from hypothesis import strategies as st
 
 from hatchway.errors import InvalidRequest
 from hatchway.gateway.limits import GatewayLimits
-from hatchway.server.given_settings import given_settings, limits_with, parse_limits, parse_networks
+from hatchway.server.given_settings import (
+    check_allowed_hosts,
+    check_limit,
+    check_limit_names,
+    check_path,
+    check_public_url,
+    check_trusted_proxies,
+    parse_limit,
+    parse_limits,
+    parse_list,
+    parse_networks,
+    parse_whole_number,
+)
 from hatchway.server.public_url import PublicUrl
-from hatchway.server.settings import Settings
+from hatchway.server.setting_table import SETTINGS
 
 FIELDS = dataclasses.asdict(GatewayLimits())
+LONE_SURROGATE = "\udcff"
 
 
-def test_nothing_given_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert given_settings() == Settings()
+class Odd:
+    """Something that code may give by mistake, and that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
 
 
-def test_everything_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HATCHWAY_TOKEN", "t")
-    settings = given_settings(
-        host="0.0.0.0",
-        port=443,
-        data_dir="/data",
-        preview_domain="preview.example.org",
-        allowed_hosts=["api.example.org"],
-        public_url="https://www.example.org",
-        tls_cert="/etc/cert.pem",
-        tls_key=Path("/etc/key.pem"),
-        trusted_proxies=["192.0.2.1"],
-        gateway_limits={"head_seconds": 10},
-    )
-    assert settings == Settings(
-        host="0.0.0.0",
-        port=443,
-        data_dir=Path("/data"),
-        preview_domain="preview.example.org",
-        allowed_hosts=frozenset({"api.example.org", "www.example.org"}),
-        public_url=PublicUrl("https", "www.example.org", 443),
-        tls_cert=Path("/etc/cert.pem"),
-        tls_key=Path("/etc/key.pem"),
-        trusted_proxies=(ipaddress.ip_network("192.0.2.1/32"),),
-        gateway_limits=GatewayLimits(head_seconds=10),
-    )
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.lists(st.text() | st.integers()),
+    st.dictionaries(st.text(), st.integers()),
+    st.sampled_from([10**400, 10**5000, Odd(), b"", "\0", "~nobody-has-this-name/x", LONE_SURROGATE]),
+)
+
+
+@given(st.sampled_from(sorted(SETTINGS)), ANYTHING)
+def test_whatever_is_given_is_a_value_or_an_error_of_ours(name: str, value: object) -> None:
+    check = SETTINGS[name].check
+    refused = None
+    try:
+        checked = check(value)
+    except InvalidRequest as error:
+        refused = error
+    if refused is None:
+        assert check(checked) == checked, "it takes its own results"
+    else:
+        assert refused.code == "invalid_setting"
+        assert len(refused.message) < 400
 
 
 def test_networks() -> None:
@@ -59,7 +75,7 @@ def test_networks() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "proxy.example.org", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "[::1]", None]
+    "text", ["", "proxy.example.org", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "[::1]", None, 5]
 )
 def test_what_is_no_network(text: Any) -> None:
     with pytest.raises(InvalidRequest, match="a trusted proxy must be") as caught:
@@ -70,19 +86,68 @@ def test_what_is_no_network(text: Any) -> None:
 @pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
 def test_not_everybody_is_a_trusted_proxy(everybody: str) -> None:
     with pytest.raises(InvalidRequest, match="would let every client forge its address"):
-        given_settings(trusted_proxies=["192.0.2.1", everybody])
+        check_trusted_proxies(["192.0.2.1", everybody])
+
+
+@pytest.mark.parametrize("host", ["a.example", "A.Example", "[2001:DB8::1]", "192.0.2.1", "my_host"])
+def test_an_allowed_host(host: str) -> None:
+    assert check_allowed_hosts([host]) == {host.lower()}
+
+
+@pytest.mark.parametrize("host", ["", "http://a", "a:80", "2001:db8::1", "*.a", "a b", "a/", "u@a", None])
+def test_what_is_no_allowed_host(host: Any) -> None:
+    with pytest.raises(InvalidRequest, match="an allowed host must be"):
+        check_allowed_hosts(["a.example", host])
+
+
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert check_path("data_dir", "data") == tmp_path / "data"
+    assert check_path("data_dir", Path("~/data")) == Path("/home/me/data")
+    tmp_path.joinpath("gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    tmp_path.joinpath("gone").rmdir()
+    with pytest.raises(InvalidRequest, match="data_dir cannot be made absolute"):
+        check_path("data_dir", "data")
+
+
+def test_a_public_url() -> None:
+    assert check_public_url("https://www.example.org") == PublicUrl("https", "www.example.org", 443)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters=","))))
+def test_a_list_of_the_environment(items: list[str]) -> None:
+    text = " , ".join(items)
+    assert parse_list(text) == [item.strip() for item in items if item.strip()]
+
+
+@given(st.integers(-(2**70), 2**70))
+def test_a_whole_number_of_the_environment(number: int) -> None:
+    assert parse_whole_number(f" {number}") == number
+
+
+@given(st.text().filter(lambda text: not any(each.isdecimal() for each in text)))
+def test_what_is_no_number_is_left_as_it_is(text: str) -> None:
+    assert parse_whole_number(text) == text
 
 
 def test_limits() -> None:
-    given = parse_limits(["head_seconds=2.5", " head_bytes = 1024", "wait_seconds=0", "head_seconds=10"])
-    assert given == {"head_seconds": 10.0, "head_bytes": 1024, "wait_seconds": 0.0}
-    assert limits_with(given) == GatewayLimits(head_seconds=10.0, head_bytes=1024, wait_seconds=0.0)
-    assert limits_with({}) == GatewayLimits()
+    limits = parse_limits(["head_seconds=2.5", " head_bytes = 1024", "wait_seconds=0", "head_seconds=10"])
+    assert limits == {"head_seconds": 10.0, "head_bytes": 1024, "wait_seconds": 0.0}
 
 
 @given(st.sampled_from(sorted(FIELDS)), st.integers(1, 2**40))
 def test_every_limit_can_be_given(name: str, value: int) -> None:
-    assert getattr(limits_with(parse_limits([f"{name}={value}"])), name) == value
+    for number in (parse_limits([f"{name}={value}"])[name], parse_limit(name, str(value)), value):
+        checked = check_limit(name, number)
+        assert checked == value
+        assert type(checked) is type(FIELDS[name])
+
+
+def as_text(text: str) -> object:
+    ((name, value),) = parse_limits([text]).items()
+    return check_limit(name, value)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +170,30 @@ def test_every_limit_can_be_given(name: str, value: int) -> None:
 )
 def test_what_is_no_limit(text: str, message: str, hint: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        limits_with(parse_limits([text]))
-    assert caught.value.code == "invalid_setting"
+        as_text(text)
+    assert caught.value.code == ("unknown_setting" if "no limit named" in message else "invalid_setting")
     assert message in caught.value.message
     assert hint in caught.value.hint
 
 
-def test_limits_in_code_are_checked_alike() -> None:
-    with pytest.raises(InvalidRequest, match="no limit named"):
-        given_settings(gateway_limits={"heads": 5})
-    with pytest.raises(InvalidRequest, match="must be a number"):
-        given_settings(gateway_limits={"head_seconds": "5"})  # type: ignore[dict-item]
+@pytest.mark.parametrize(
+    ("check", "value"),
+    [
+        (check_limit_names, 5),
+        (check_limit_names, ["head_seconds"]),
+        (lambda value: check_limit("head_seconds", value), "5"),
+        (lambda value: check_limit("head_bytes", value), 5.0),
+        (lambda value: check_limit("head_bytes", value), True),
+        (lambda value: check_limit("head_bytes", value), 10**400),
+    ],
+)
+def test_limits_in_code_are_checked_alike(check: Callable[[Any], object], value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(value)
+    assert caught.value.code == "invalid_setting"
+
+
+def test_an_unknown_limit_in_code() -> None:
+    with pytest.raises(InvalidRequest, match="no limit named 'heads'") as caught:
+        check_limit_names({"head_bytes": 5, "heads": 5})
+    assert caught.value.code == "unknown_setting"

@@ -2,6 +2,7 @@
 
 - `app`: the command itself: its nouns, and how errors are told.
 - `serve`, `doctor`, `exec`, `preview`, `demo`: the nouns and verbs.
+- `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
 - `options`: the options that several commands have.
 - `terminal`: the two streams, as rich consoles.

@@ -37,8 +37,8 @@ async def _demo(folder: Path, *, keep: bool) -> None:
 
     narrator = Narrator(out())
     narrator.title("Hatchway: networking and previews, for real")
-    # Open to this machine only, whatever token the environment has for other servers.
-    settings = Settings(port=0, data_dir=folder, api_token=None)
+    # Open to this machine only, and nothing of the environment: that is for other servers.
+    settings = Settings(port=0, data_dir=folder)
     async with AsyncExitStack() as stack:
         with narrator.step("Start a server", "registry.start()"):
             server = await stack.enter_async_context(running(default_registry().kinds, settings))

@@ -1,14 +1,23 @@
-"""`hatchway serve`: run a server."""
+"""`hatchway serve`: run a server, or show how one would be configured."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hatchway.cli.registry_loader import default_registry, load_registry
-from hatchway.server.given_settings import given_settings, parse_limits
+from hatchway.cli.show_config import show
+from hatchway.server.configuration import from_environment, from_flags, layered
+from hatchway.server.setting_table import LIMIT, SETTINGS
+
+
+def _option(name: str) -> Any:
+    """The option of a setting, as the table has it."""
+    setting = SETTINGS[name]
+    return typer.Option(setting.flag, metavar=setting.metavar, help=setting.help)
 
 
 def serve(
@@ -19,81 +28,51 @@ def serve(
             help="A registry made by setup(), such as server:registry; without it, one kind of VM named vm.",
         ),
     ] = None,
-    host: Annotated[
-        str | None,
+    host: Annotated[str | None, _option("host")] = None,
+    port: Annotated[int | None, _option("port")] = None,
+    data_dir: Annotated[Path | None, _option("data_dir")] = None,
+    cache_dir: Annotated[Path | None, _option("cache_dir")] = None,
+    preview_domain: Annotated[str | None, _option("preview_domain")] = None,
+    allowed_hosts: Annotated[list[str] | None, _option("allowed_hosts")] = None,
+    public_url: Annotated[str | None, _option("public_url")] = None,
+    tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
+    tls_key: Annotated[Path | None, _option("tls_key")] = None,
+    trusted_proxies: Annotated[list[str] | None, _option("trusted_proxies")] = None,
+    limit: Annotated[list[str] | None, _option(f"{LIMIT}head_seconds")] = None,
+    show_config: Annotated[
+        bool,
         typer.Option(
-            "--host", help="The address to listen on, by default 127.0.0.1; others need HATCHWAY_TOKEN."
+            "--show-config", help="Check the settings, print each and where it comes from, and start nothing."
         ),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="The TCP port, by default 6420; 0 takes a free one.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option("--data-dir", help="Where data is kept, by default $XDG_DATA_HOME/hatchway."),
-    ] = None,
-    preview_domain: Annotated[
-        str | None,
-        typer.Option(
-            "--preview-domain", help="Previews are at {token}.DOMAIN, by default at {token}.localhost."
-        ),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allowed-host",
-            metavar="NAME",
-            help="A name by which the control API may be called; may be repeated.",
-        ),
-    ] = None,
-    public_url: Annotated[
-        str | None,
-        typer.Option(
-            "--public-url",
-            metavar="URL",
-            help="Where visitors reach the server, if a proxy stands in front; needs HATCHWAY_TOKEN.",
-        ),
-    ] = None,
-    tls_cert: Annotated[
-        Path | None,
-        typer.Option(
-            "--tls-cert", metavar="FILE", help="Speak TLS with this certificate and chain, in PEM form."
-        ),
-    ] = None,
-    tls_key: Annotated[
-        Path | None,
-        typer.Option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM form."),
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trusted-proxy",
-            metavar="ADDRESS",
-            help="A proxy, or a network of them, that says truly who its clients are; may be repeated.",
-        ),
-    ] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--limit",
-            metavar="NAME=VALUE",
-            help="A limit of the gateway, such as head_seconds=10; may be repeated.",
-        ),
-    ] = None,
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --show-config.")] = False,
 ) -> None:
-    """Run a server until Ctrl-C or SIGTERM. SIGHUP makes it read its certificate anew."""
+    """Run a server until Ctrl-C or SIGTERM. SIGHUP makes it read its certificate anew.
+
+    Settings are also read from setup(…) and from variables such as HATCHWAY_PORT; these override code, options both.
+    """
+    if as_json and not show_config:
+        raise typer.BadParameter("goes with --show-config only", param_hint="--json")
     served = default_registry() if registry is None else load_registry(registry)
-    served.run(
-        given_settings(
-            host=host,
-            port=port,
-            data_dir=data_dir,
-            preview_domain=preview_domain,
-            allowed_hosts=allowed_host,
-            public_url=public_url,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            trusted_proxies=trusted_proxy,
-            gateway_limits=parse_limits(limit or ()),
-        )
+    flags = {
+        "host": host,
+        "port": port,
+        "data_dir": data_dir,
+        "cache_dir": cache_dir,
+        "preview_domain": preview_domain,
+        "allowed_hosts": allowed_hosts,
+        "public_url": public_url,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "trusted_proxies": trusted_proxies,
+    }
+    configuration = layered(
+        os.environ,
+        served.settings,
+        from_environment(os.environ),
+        from_flags(flags, limit or ()),
     )
+    if show_config:
+        show(configuration, as_json=as_json)
+    else:
+        served.run(configuration.settings)

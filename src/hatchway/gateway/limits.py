@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hatchway.errors import InvalidRequest
+from hatchway.printable import shown
 
 MAY_BE_ZERO = frozenset({"wait_seconds"})
 """The limits for which 0 has a meaning of its own."""
@@ -58,9 +59,16 @@ class GatewayLimits:
             whole = isinstance(each.default, int)
             number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
             zero = each.name in MAY_BE_ZERO
-            if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            if not number or not _is_finite(value) or value < 0 or (value == 0 and not zero):
                 raise InvalidRequest(
                     "invalid_setting",
                     f"the limit {each.name} must be a {'whole ' if whole else ''}number "
-                    f"{'of at least' if zero else 'greater than'} 0, not {value!r}",
+                    f"{'of at least' if zero else 'greater than'} 0, not {shown(value)}",
                 )
+
+
+def _is_finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False

@@ -5,7 +5,9 @@
 - `sweeper`: what runs on a timer: expired previews.
 - `services`: the control API's operations, answered by the same two.
 - `control`: the control API's own server, on a UNIX socket.
-- `settings`: where it listens, how it is reached, where its data is; `given_settings`: from what somebody gave.
+- `settings`: where it listens, how it is reached, where its data is.
+- `setting_table`: every setting, once; `setting_keywords`: the same for type checkers; `given_settings`: what each may
+  be; `configuration`: its layers.
 - `public_url`: where visitors reach it, if that is not where it listens.
 - `file_limit`: as many open connections as the system allows.
 """

@@ -5,45 +5,68 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hatchway.errors import InvalidRequest
 from hatchway.gateway.forwarded import Network
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.preview.address import fetch_path, host_url
-from hatchway.server.public_url import PublicUrl, is_domain, is_local_name, is_loopback
+from hatchway.server.given_settings import (
+    check_allowed_hosts,
+    check_api_token,
+    check_host,
+    check_path,
+    check_port,
+    check_preview_domain,
+    check_public_url,
+    check_trusted_proxies,
+)
+from hatchway.server.public_url import PublicUrl, is_local_name, is_loopback
 
 DEFAULT_PORT = 6420
 DEFAULT_PREVIEW_DOMAIN = "localhost"
 
-_TOKEN = re.compile(r"[!-~]+")
+CONCERNS = "settings"
+"""In the details of an error about several settings: the names of those that were given and do not go together with
+the others."""
 
-MAX_DOMAIN = 253 - 33
-"""A host name has at most 253 characters (RFC 1035 section 2.3.4); a preview's token and its dot need 33."""
+CHECKS: Mapping[str, Callable[[object], Any]] = {
+    "host": check_host,
+    "port": check_port,
+    "data_dir": partial(check_path, "data_dir"),
+    "cache_dir": partial(check_path, "cache_dir"),
+    "preview_domain": check_preview_domain,
+    "api_token": check_api_token,
+    "allowed_hosts": check_allowed_hosts,
+    "public_url": check_public_url,
+    "tls_cert": partial(check_path, "tls_cert"),
+    "tls_key": partial(check_path, "tls_key"),
+    "trusted_proxies": check_trusted_proxies,
+}
+"""What each field may be, but for the gateway's limits, which check themselves."""
+
+OPTIONAL = frozenset({"api_token", "public_url", "tls_cert", "tls_key"})
+"""The fields that may be None."""
 
 
-def default_data_dir() -> Path:
+def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """`$XDG_DATA_HOME/hatchway`, by default `~/.local/share/hatchway` (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    # The specification says that a relative path is invalid and must be ignored.
-    if os.path.isabs(base):
-        return Path(base) / "hatchway"
-    return Path.home() / ".local" / "share" / "hatchway"
+    return _base(environment, "XDG_DATA_HOME", ".local/share") / "hatchway"
 
 
-def default_cache_dir() -> Path:
+def default_cache_dir(environment: Mapping[str, str] = os.environ) -> Path:
     """`$XDG_CACHE_HOME/hatchway`, by default `~/.cache/hatchway` (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(base):
-        return Path(base) / "hatchway"
-    return Path.home() / ".cache" / "hatchway"
+    return _base(environment, "XDG_CACHE_HOME", ".cache") / "hatchway"
 
 
-def api_token_from_environment() -> str | None:
-    """The API token in `HATCHWAY_TOKEN`; None where that is unset or empty."""
-    return os.environ.get("HATCHWAY_TOKEN") or None
+def _base(environment: Mapping[str, str], variable: str, below_home: str) -> Path:
+    given = environment.get(variable, "")
+    # The specification says that a relative path is invalid and must be ignored.
+    return Path(given) if os.path.isabs(given) else Path.home() / below_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +88,7 @@ class Settings:
     """Where provided software is kept, shared by all servers of a user. Made absolute."""
     preview_domain: str = DEFAULT_PREVIEW_DOMAIN
     """Previews are at `{scheme}://{token}.{preview_domain}:{port}/`."""
-    api_token: str | None = field(default_factory=api_token_from_environment, repr=False)
+    api_token: str | None = field(default=None, repr=False)
     """The credential of the control API. None leaves it open to whoever can reach the listener."""
     allowed_hosts: frozenset[str] = frozenset()
     """Names in `Host` by which the control API may be called, beside those of loopback; without a port, IPv6
@@ -82,24 +105,12 @@ class Settings:
     """How much clients and services may send, and how long they may take."""
 
     def __post_init__(self) -> None:
-        host: object = self.host
-        if not isinstance(host, str) or not host or not host.isprintable() or " " in host:
-            raise InvalidRequest("invalid_setting", f"host must be an address or a name, not {host!r}")
-        port: object = self.port
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-            raise InvalidRequest(
-                "invalid_setting", f"port must be a whole number between 0 and 65535, not {port!r}"
-            )
-        for name in ("data_dir", "cache_dir", "tls_cert", "tls_key"):
-            path: Path | None = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, Path(path).expanduser().absolute())
-        self._check_domain()
+        for name, check in CHECKS.items():
+            value = getattr(self, name)
+            if value is not None or name not in OPTIONAL:
+                object.__setattr__(self, name, check(value))
         self._check_tls()
-        self._check_proxies()
         self._check_token()
-        if isinstance(self.allowed_hosts, str):
-            raise InvalidRequest("invalid_setting", "allowed_hosts must be a set of host names, not one text")
         object.__setattr__(self, "allowed_hosts", self._known_hosts())
 
     @property
@@ -127,17 +138,6 @@ class Settings:
             return f"{public}{fetch_path(token)}/"
         return host_url(token, self.preview_domain, self.public_port or port, scheme=self.public_scheme)
 
-    def _check_domain(self) -> None:
-        domain = str(self.preview_domain).lower()
-        if len(domain) > MAX_DOMAIN or not is_domain(domain):
-            raise InvalidRequest(
-                "invalid_setting",
-                f"preview_domain must be a domain name of at most {MAX_DOMAIN} characters, "
-                f"not {self.preview_domain!r}",
-                "give the name alone, such as preview.example.org, without a scheme or port",
-            )
-        object.__setattr__(self, "preview_domain", domain)
-
     def _check_tls(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
             given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
@@ -145,26 +145,10 @@ class Settings:
                 "invalid_setting",
                 f"{given} is given without {missing}",
                 "TLS needs a certificate and its private key: give both, or neither",
+                details={CONCERNS: [given]},
             )
-
-    def _check_proxies(self) -> None:
-        for network in self.trusted_proxies:
-            if network.prefixlen == 0:
-                raise InvalidRequest(
-                    "invalid_setting",
-                    f"trusting {network} as a proxy would let every client forge its address",
-                    "give the addresses of the proxies alone",
-                )
-        object.__setattr__(self, "trusted_proxies", tuple(self.trusted_proxies))
 
     def _check_token(self) -> None:
-        # The messages leave the token out on purpose.
-        if self.api_token is not None and _TOKEN.fullmatch(self.api_token) is None:
-            raise InvalidRequest(
-                "invalid_setting",
-                "the API token must be visible ASCII characters without spaces",
-                "check HATCHWAY_TOKEN",
-            )
         if self.api_token is not None:
             return
         if not is_loopback(self.host):
@@ -172,26 +156,29 @@ class Settings:
                 "token_required",
                 f"listening on {self.host} without an API token would open the VMs to the whole network",
                 "set HATCHWAY_TOKEN to a long random text, or listen on 127.0.0.1",
+                details={CONCERNS: ["host"]},
             )
         sign = self._sign_of_a_proxy()
         if sign is not None:
+            name, words = sign
             raise InvalidRequest(
                 "token_required",
-                f"{sign} without an API token would open the VMs to everybody who reaches the proxy in front",
+                f"{words} without an API token would open the VMs to everybody who reaches the proxy in front",
                 "set HATCHWAY_TOKEN to a long random text",
+                details={CONCERNS: [name]},
             )
 
-    def _sign_of_a_proxy(self) -> str | None:
+    def _sign_of_a_proxy(self) -> tuple[str, str] | None:
         """What says that others than this machine's programs come here, by way of a proxy: one that runs on this
         machine looks like any program, whoever it speaks for."""
         if self.public_url is not None and not self.public_url.is_local:
-            return "a public URL"
+            return "public_url", "a public URL"
         if self.trusted_proxies:
-            return "trusted proxies"
-        return None if is_local_name(self.preview_domain) else "a preview domain"
+            return "trusted_proxies", "trusted proxies"
+        return None if is_local_name(self.preview_domain) else ("preview_domain", "a preview domain")
 
     def _known_hosts(self) -> frozenset[str]:
-        hosts = {host.lower() for host in self.allowed_hosts}
+        hosts = set(self.allowed_hosts)
         if self.public_url is not None:
             hosts.add(self.public_url.host)
         try:
