@@ -14,7 +14,8 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Never, Unpack
@@ -25,6 +26,7 @@ from hatchway.options import Limits, PreviewOptions, VmOptions
 
 if TYPE_CHECKING:
     from hatchway.server.configuration import Layer
+    from hatchway.server.server import RunningServer
     from hatchway.server.setting_keywords import SettingKeywords
     from hatchway.server.settings import Settings
     from hatchway.software import Software
@@ -130,10 +132,38 @@ class Registry:
                 starting.
             Conflict: `event_loop_running` if called from a coroutine.
         """
+        self.run(self._settings("start", settings))
+
+    @asynccontextmanager
+    async def serving(self, **settings: Unpack[SettingKeywords]) -> AsyncIterator[RunningServer]:
+        """Serve within a program that has an event loop of its own, for as long as the context lasts.
+
+        ```python
+        async with registry.serving(port=0) as server, create_client(server.url) as client:
+            ...
+        ```
+
+        Signals are the program's own affair, and so is the log (`hatchway`).
+
+        Args:
+            settings: as those of `start()`.
+
+        Returns:
+            The server: its `url`, `host` and `port`.
+
+        Raises:
+            HatchwayError: as for `start()`.
+        """
+        from hatchway.server.server import running
+
+        async with running(self.kinds, self._settings("serving", settings)) as server:
+            yield server
+
+    def _settings(self, function: str, given: SettingKeywords) -> Settings:
         from hatchway.server.configuration import from_code, from_environment, layered
 
-        layers = (self.settings, from_code("start", settings), from_environment(os.environ))
-        self.run(layered(os.environ, *layers).settings)
+        layers = (self.settings, from_code(function, given), from_environment(os.environ))
+        return layered(os.environ, *layers).settings
 
     def run(self, settings: Settings) -> None:
         """As `start`, with all settings."""
