@@ -3,14 +3,15 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo serve test lint types unit user-test docs compatibility bench lock clean
+.PHONY: help demo serve test lint unit user-test docs site compatibility bench lock clean
 
 help:
 	@echo "make demo    set up, then show everything once, for real, and end with a preview URL (KEEP=1: stay up)"
 	@echo "make serve   set up, then serve on http://localhost:6420"
 	@echo "make test    set up, then lint, types and every test; as root, the VM tests again as an ordinary user"
 	@echo "make lint    ruff, mypy, and whether the generated pages of docs/ are up to date"
-	@echo "make docs    write the generated pages of docs/ anew"
+	@echo "make docs    write the synchronous client and the generated pages of docs/ anew"
+	@echo "make site    set up, then build the documentation into build/site; any warning is an error"
 	@echo "make compatibility  set up, then try every tool of docs/compatibility.md and write it"
 	@echo "make bench   set up, then measure and write docs/performance.md"
 	@echo "make lock    choose the newest allowed version of every package anew"
@@ -44,7 +45,13 @@ user-test:
 
 docs:
 	@tools/setup test
+	$(PY) tools/generate-sync-client
 	$(PY) tools/generate-docs
+
+site:
+	@tools/setup test
+	$(PY) -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 compatibility:
 	@tools/setup test

@@ -138,11 +138,6 @@ class Registry:
     async def serving(self, **settings: Unpack[SettingKeywords]) -> AsyncIterator[RunningServer]:
         """Serve within a program that has an event loop of its own, for as long as the context lasts.
 
-        ```python
-        async with registry.serving(port=0) as server, create_client(server.url) as client:
-            ...
-        ```
-
         Signals are the program's own affair, and so is the log (`hatchway`).
 
         Args:

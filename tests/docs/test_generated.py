@@ -1,7 +1,8 @@
-"""The generated pages are what the code says now."""
+"""The generated pages, and the synchronous client, are what the code says now; the site can be built."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,10 @@ def test_the_check_finds_what_is_not(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     tool = tmp_path / "tools/generate-docs"
     tool.write_text(read("tools/generate-docs"))
+    (tmp_path / "tools/python_api.py").write_text(read("tools/python_api.py"))
     ran = generate("--check", tool=tool)
     assert ran.returncode == 1
-    assert "command-line.md, http-api.md" in ran.stderr
+    assert "command-line.md, http-api.md, python-api.md" in ran.stderr
     assert list((tmp_path / "docs").iterdir()) == []
     assert generate(tool=tool).returncode == 0
     assert generate("--check", tool=tool).returncode == 0
@@ -39,3 +41,31 @@ def test_the_check_finds_what_is_not(tmp_path: Path) -> None:
 
 def test_what_is_no_option_is_refused() -> None:
     assert generate("--chekc").returncode == 2
+
+
+def test_the_synchronous_client_is_up_to_date() -> None:
+    ran = generate("--check", tool=ROOT / "tools/generate-sync-client")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_site_is_built_without_a_warning_and_needs_no_other_server(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "WARNING" not in ran.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 10
+    loaded = {
+        address
+        for page in pages
+        for address in re.findall(
+            r'<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(https?://[^"]+)"', page.read_text()
+        )
+    }
+    assert loaded == set()

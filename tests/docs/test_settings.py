@@ -15,7 +15,8 @@ from hatchway.options import GIB, MIB, Limits, PreviewOptions
 from hatchway.server.setting_table import CLIENT_VARIABLES, LIMIT, PREFIX, SETTINGS, VARIABLES, Setting
 
 README = read("README.md")
-CONFIGURATION = README.partition("\n## Configuration\n")[2].partition("\n## ")[0]
+PAGE = read("docs/configuration.md")
+CONFIGURATION = PAGE.partition("\n## Settings of a server\n")[2].partition("\n## ")[0]
 
 _VARIABLE = re.compile(r"""["'](HATCHWAY_[A-Z_]+|XDG_[A-Z_]+)["']""")
 _ROW = re.compile(r"^\| (`.+) \|$", re.MULTILINE)
@@ -60,7 +61,7 @@ def test_every_option_of_serve_is_documented() -> None:
 
 
 def test_defaults_are_as_documented() -> None:
-    text = README.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    text = PAGE.partition("\n## Limits of a VM\n")[2].partition("\n## ")[0]
     documented = dict(re.findall(r"^\| `(\w+)`[^|]*\| ([\d,]+(?: [MG]iB)?) \|", text, re.MULTILINE))
     units = {"": 1, "MiB": MIB, "GiB": GIB}
     values = {}

@@ -57,6 +57,8 @@ class AsyncClient:
     """A client of one server.
 
     ```python
+    from hatchway import create_client
+
     async with create_client("http://localhost:6420") as client:
         agent = client.vm.get_or_create(["my-agent"])
     ```

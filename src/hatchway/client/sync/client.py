@@ -58,6 +58,8 @@ class Client:
     """A client of one server.
 
     ```python
+    from hatchway import Client
+
     with Client("http://localhost:6420") as client:
         agent = client.vm.get_or_create(["my-agent"])
     ```
