@@ -5,7 +5,7 @@
 - `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
 - `options`: the options that several commands have.
-- `terminal`: the two streams, as rich consoles.
+- `terminal`: the two streams, as rich consoles; `tables`: lists, by one rule for all.
 - `demo_steps`, `narrator`: what the demo does, and how it is told.
 """
 
