@@ -37,19 +37,35 @@ def show_list(
         numbers: the titles of columns that are aligned to the right in a table.
     """
     fields = [[_field(field) for field in row] for row in rows]
-    if not sys.stdout.isatty():
-        sys.stdout.write("".join("\t".join(row) + "\n" for row in fields))
-    elif fields:
+    if not fields:
+        say(nothing)
+    elif sys.stdout.isatty():
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in titles:
             table.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
         for row in fields:
             table.add_row(*map(Text, row))
-        console = out()
-        console.soft_wrap = False
-        console.print(table)
-    if not fields:
-        say(nothing)
+        _print(table)
+    else:
+        _write(fields)
+
+
+def show_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Print what there is to say of one thing, by the same rule: a line for each field, its name before its value.
+
+    Args:
+        fields: names and values; the latter of whatever origin.
+    """
+    rows = [(name, _field(value)) for name, value in fields]
+    if sys.stdout.isatty():
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in rows:
+            table.add_row(name, Text(value))
+        _print(table)
+    else:
+        _write(rows)
 
 
 def show_json(value: Any) -> None:
@@ -64,6 +80,16 @@ def moment(time: datetime) -> str:
         time: aware, in UTC.
     """
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _print(table: Table) -> None:
+    console = out()
+    console.soft_wrap = False
+    console.print(table)
+
+
+def _write(rows: Iterable[Sequence[str]]) -> None:
+    sys.stdout.write("".join("\t".join(row) + "\n" for row in rows))
 
 
 def _field(text: str) -> str:
