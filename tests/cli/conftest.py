@@ -24,6 +24,13 @@ class Ran:
 Run = Callable[..., Awaitable[Ran]]
 
 
+class Typed(io.TextIOWrapper):
+    """Standard input of a person at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StubServer]:
     stub = StubServer()
@@ -47,8 +54,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
             return leaving.code if isinstance(leaving.code, int) else 0
         raise AssertionError("the command line always exits")
 
-    async def runner(*arguments: str, stdin: bytes = b"") -> Ran:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    async def runner(*arguments: str, stdin: bytes = b"", typed: str | None = None) -> Ran:
+        given = io.TextIOWrapper(io.BytesIO(stdin)) if typed is None else Typed(io.BytesIO(typed.encode()))
+        monkeypatch.setattr(sys, "stdin", given)
         code = await asyncio.to_thread(blocking, arguments)
         captured = capsysbinary.readouterr()
         return Ran(code, captured.out, captured.err.decode())

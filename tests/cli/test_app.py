@@ -19,7 +19,7 @@ async def test_version(run: Run) -> None:
 async def test_help_names_every_command(run: Run) -> None:
     ran = await run("--help")
     assert ran.code == 0
-    for command in (b"serve", b"demo", b"doctor", b"exec", b"preview"):
+    for command in (b"serve", b"demo", b"doctor", b"exec", b"vm", b"preview"):
         assert command in ran.out
 
 

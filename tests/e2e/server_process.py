@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -41,6 +43,37 @@ def run_command(
         timeout=60,
         check=False,
     )
+
+
+def run_at_terminal(
+    *arguments: str, typed: str = "", environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run one `hatchway` command at a terminal of its own, at which `typed` is typed.
+
+    Returns:
+        Its exit code, and what the terminal showed: what was typed too.
+    """
+    ours, its = pty.openpty()
+    try:
+        ran = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            env=clean_environment(TERM="dumb", COLUMNS="120", **(environment or {})),
+        )
+        os.close(its)
+        os.write(ours, typed.encode())
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError as error:  # how the end of all that had the terminal open is told (pty(7))
+            if error.errno != errno.EIO:
+                raise
+        return ran.wait(timeout=60), shown.decode().replace("\r\n", "\n")
+    finally:
+        os.close(ours)
 
 
 class ServerProcess:

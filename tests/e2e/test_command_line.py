@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.server_process import ServerProcess, clean_environment, run_command
+from e2e.server_process import ServerProcess, clean_environment, run_at_terminal, run_command
+from hatchway.cli.qr_code import qr_lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -61,7 +62,17 @@ def test_previews_are_made_and_revoked(server: ServerProcess, at: dict[str, str]
     assert made.returncode == 0
     if with_json:
         fields = json.loads(made.stdout)
-        assert fields.keys() == {"url", "path", "token", "port", "expires_at", "forward_host", "cors"}
+        assert fields.keys() == {
+            "id",
+            "url",
+            "path",
+            "token",
+            "port",
+            "expires_at",
+            "forward_host",
+            "cors",
+            "label",
+        }
         url = fields["url"]
         assert made.stderr == b""
     else:
@@ -80,9 +91,106 @@ def test_previews_are_made_and_revoked(server: ServerProcess, at: dict[str, str]
     assert httpx.get(at_path, trust_env=False).status_code == 403
 
 
+def listed(*arguments: str, at: dict[str, str]) -> list[list[str]]:
+    """The fields of a list that is not printed to a terminal."""
+    ran = run_command(*arguments, environment=at)
+    assert ran.returncode == 0, ran.stderr.decode()
+    return [line.split("\t") for line in ran.stdout.decode().splitlines()]
+
+
+def test_vms_are_made_listed_shown_and_destroyed(at: dict[str, str]) -> None:
+    key = "cli/of its own/a\\/b"
+    absent = run_command("vm", "show", key, environment=at)
+    assert (absent.returncode, absent.stdout) == (1, b"")
+    assert b"error: there is no VM" in absent.stderr
+    assert key not in [row[0] for row in listed("vm", "list", at=at)]
+    made = run_command("vm", "create", key, environment=at)
+    assert (made.returncode, made.stderr) == (0, b"created\n")
+    again = run_command("vm", "create", key, environment=at)
+    assert (again.stdout, again.stderr) == (made.stdout, b"it was there already\n")
+    (row,) = [row for row in listed("vm", "list", "--kind", "vm", at=at) if row[0] == key]
+    assert (row[1:3], row[4]) == (["vm", "stopped"], made.stdout.decode().rstrip())
+    shown = json.loads(run_command("vm", "show", key, "--json", environment=at).stdout)
+    assert (shown["key"], shown["id"], shown["state"]) == (["cli", "of its own", "a/b"], row[4], "stopped")
+    assert run_command("exec", key, "--", "true", environment=at).returncode == 0
+    assert ["state", "running"] in listed("vm", "show", key, at=at)
+    refused = run_command("vm", "destroy", key, stdin=b"y\n", environment=at)
+    assert refused.returncode == 1
+    assert b"hint: give --yes" in refused.stderr
+    code, said = run_at_terminal("vm", "destroy", key, typed="n\n", environment=at)
+    assert code == 1
+    assert said.endswith("previews? [y/N] nothing was destroyed\n")
+    assert key in [row[0] for row in listed("vm", "list", at=at)]
+    code, said = run_at_terminal("vm", "destroy", key, typed="y\n", environment=at)
+    assert code == 0
+    assert said.endswith("previews? [y/N] destroyed\n")
+    assert f"Destroy the VM {key} of the kind vm" in said
+    assert key not in [row[0] for row in listed("vm", "list", at=at)]
+    assert run_command("vm", "destroy", key, "--yes", environment=at).returncode == 1
+
+
+def test_previews_are_listed_renewed_and_revoked(server: ServerProcess, at: dict[str, str]) -> None:
+    key = "cli/previews"
+    assert run_command("preview", "list", key, environment=at).returncode == 1
+    made = [
+        json.loads(run_command("preview", "create", key, "3000", *options, "--json", environment=at).stdout)
+        for options in (["--label", "für Ana", "--expires-in", "60"], ["--forward-host", "--cors", "app"], [])
+    ]
+    rows = listed("preview", "list", key, at=at)
+    assert [(row[0], row[1], row[2], row[4]) for row in rows] == [
+        (made[0]["id"], "3000", "für Ana", ""),
+        (made[1]["id"], "3000", "", "forward-host,cors=app"),
+        (made[2]["id"], "3000", "", ""),
+    ]
+    code, table = run_at_terminal("preview", "list", key, environment=at)
+    assert code == 0
+    assert table.splitlines()[0].split() == ["ID", "PORT", "LABEL", "UNTIL", "OPTIONS"]
+    assert table.splitlines()[1].split() == [made[0]["id"], "3000", "für", "Ana", rows[0][3]]
+    renewed = run_command("preview", "renew", key, made[0]["id"], "--expires-in", "7200", environment=at)
+    assert renewed.returncode == 0
+    assert renewed.stdout.decode().rstrip() == listed("preview", "list", key, at=at)[0][3] > rows[0][3]
+    pages = [f"{server.url}/fetch/{one['token']}/" for one in made]
+    revoked = run_command("preview", "revoke", key, "--id", made[0]["id"], environment=at)
+    assert (revoked.returncode, revoked.stderr) == (0, b"revoked\n")
+    assert [httpx.get(page, trust_env=False).status_code for page in pages] == [403, 502, 502]
+    revoked = run_command("preview", "revoke", key, "--all", environment=at)
+    assert (revoked.returncode, revoked.stderr) == (0, b"2 previews revoked\n")
+    assert [httpx.get(page, trust_env=False).status_code for page in pages] == [403, 403, 403]
+    assert json.loads(run_command("preview", "list", key, "--json", environment=at).stdout) == []
+    ended = run_command("preview", "renew", key, made[0]["id"], environment=at)
+    assert ended.returncode == 1
+    assert b"error: this VM has no live preview with this id" in ended.stderr
+
+
+def test_a_preview_is_opened_in_the_browser_or_printed(at: dict[str, str], tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    ran = run_command("preview", "open", "cli", "3000", environment=at | {"BROWSER": f"{browser} %s"})
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    assert re.fullmatch(r"http://[a-z0-9]{32}\.localhost:[0-9]+/", (tmp_path / "opened").read_text())
+    none = {"BROWSER": "", "PATH": str(tmp_path / "none"), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    ran = run_command("preview", "open", "cli", "3000", environment=at | none)
+    assert ran.returncode == 0
+    assert re.fullmatch(rb"http://[a-z0-9]{32}\.localhost:[0-9]+/\n", ran.stdout)
+    assert ran.stderr.startswith(b"no browser was found to open it\n")
+
+
+def test_a_preview_as_a_qr_code(at: dict[str, str]) -> None:
+    ran = run_command("preview", "create", "cli", "3000", "--qr", environment=at)
+    assert ran.returncode == 0
+    url = ran.stdout.decode().rstrip()
+    assert "\n".join(qr_lines(url, inverted=True)) in ran.stderr.decode()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["preview", "list", "cli/none"], ["error: ", "no VM", "hint: "]),
+        (["preview", "renew", "cli", "x"], ["error: ", "hexadecimal", "hint: "]),
+        (["preview", "create", "cli", "3000", "--label", "a\nb"], ["error: ", "label"]),
+        (["vm", "create", "--kind", "other", "cli"], ["error: ", "other", "hint: "]),
+        (["vm", "show", "a\\b"], ["error: ", "backslash", "hint: "]),
         (["exec", "cli", "--", "no-such-command"], ["error: ", "no-such-command"]),
         (["exec", "", "--", "true"], ["error: ", "key"]),
         (["exec", "--kind", "other", "cli", "--", "true"], ["error: ", "other", "hint: "]),
@@ -104,7 +212,14 @@ def test_errors_say_what_and_what_next(at: dict[str, str], arguments: list[str],
 
 @pytest.mark.parametrize(
     "arguments",
-    [["fly"], ["exec"], ["preview", "create", "cli", "abc"], ["exec", "-e", "X", "cli", "--", "true"]],
+    [
+        ["fly"],
+        ["exec"],
+        ["preview", "create", "cli", "abc"],
+        ["preview", "revoke", "cli", "--all", "--id", "x"],
+        ["vm", "destroy"],
+        ["exec", "-e", "X", "cli", "--", "true"],
+    ],
 )
 def test_wrong_usage_is_2(at: dict[str, str], arguments: list[str]) -> None:
     ran = run_command(*arguments, environment=at)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hatchway import __version__
-from hatchway.cli import demo, doctor, exec, preview, serve  # noqa: A004 - the modules are named as their commands
+from hatchway.cli import demo, doctor, exec, preview, serve, vm  # noqa: A004 - the modules are named as their commands
 from hatchway.cli.terminal import tell_error
 from hatchway.errors import HatchwayError
 
@@ -26,6 +26,7 @@ app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command("exec")(exec.run_command)
+app.add_typer(vm.app, name="vm")
 app.add_typer(preview.app, name="preview")
 
 

@@ -28,6 +28,22 @@ def say(message: str) -> None:
     err().print(Text(message))
 
 
+def confirm(question: str) -> bool:
+    """Ask a person. Anything but y or yes is no, and so is the end of standard input."""
+    err().print(Text(f"{question} [y/N] "), end="")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def say_qr_code(text: str) -> None:
+    """A QR code to people: dark on light whatever the terminal's colours; without colour, as for light letters."""
+    from hatchway.cli.qr_code import qr_lines
+
+    console = err()
+    coloured = console.color_system is not None and not console.no_color
+    for line in qr_lines(text, inverted=not coloured):
+        console.print(Text(line, style="#000000 on #ffffff" if coloured else ""))
+
+
 def tell_error(error: HatchwayError) -> None:
     """What went wrong, what to do next, and the last lines of a process if the error is about one.
 

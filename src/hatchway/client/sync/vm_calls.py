@@ -101,7 +101,7 @@ class VmCalls:
             raise NotFound(
                 "vm_not_found",
                 "there is no VM of this kind with this key",
-                "get_or_create() makes it; it may have been destroyed",
+                "it may have been destroyed, or was never made",
             )
         return answer.vms[0].id
 
