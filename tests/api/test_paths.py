@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatchway.api.paths import MAX_NAME_BYTES, MAX_PATH_BYTES, validate_path
+from hatchway.api.paths import MAX_NAME_BYTES, MAX_PATH_BYTES, PATH_SCHEMA, validate_path
 from hatchway.errors import HatchwayError
 
 
@@ -69,3 +70,17 @@ def test_what_passes_is_absolute_and_stays_below_its_start(path: bytes) -> None:
     if not path.startswith(b"/"):
         assert (posixpath.normpath(absolute) + b"/").startswith(b"/home/user/")
     assert validate_path(absolute) == absolute
+
+
+@given(
+    st.text(st.sampled_from("./a\n\0é"), max_size=12)
+    | st.lists(st.sampled_from(["a", "..", ".", "", "..a", "a..", "\n"])).map("/".join)
+)
+def test_the_document_says_the_same_of_what_is_no_matter_of_length(path: str) -> None:
+    fits = len(path) >= PATH_SCHEMA["minLength"] and re.search(PATH_SCHEMA["pattern"], path) is not None
+    try:
+        validate_path(path.encode())
+    except HatchwayError:
+        assert not fits
+    else:
+        assert fits

@@ -13,7 +13,7 @@ from hatchway.api import schemas
 from hatchway.api.bodies import no_content, write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.operation import BYTES, JSON, VM_ERRORS, Operation, Parameter, Success
-from hatchway.api.paths import validate_path
+from hatchway.api.paths import PATH_SCHEMA, validate_path
 from hatchway.api.services import OpenFile, Services
 from hatchway.api.targets import vm_id
 from hatchway.errors import HatchwayError, InvalidRequest
@@ -22,7 +22,7 @@ _MODE = re.compile(rb"0*[0-7]{1,4}")
 _PATH = Parameter(
     "path",
     "Absolute, or relative to /home/user; percent-encoded bytes. No `..`; at most 255 bytes a name, 4,095 in all.",
-    {"type": "string", "minLength": 1},
+    {"type": "string", **PATH_SCHEMA},
 )
 _MODE_PARAMETER = Parameter(
     "mode",

@@ -90,7 +90,8 @@ def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[
     if parameters:
         described["parameters"] = parameters
     if operation.body is bytes:
-        described["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
+        # No body at all is an empty one (RFC 9112 section 6.3).
+        described["requestBody"] = {"required": False, "content": {"*/*": {"schema": {}}}}
     elif operation.body is not None:
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[operation.body]}}}
     return described

@@ -5,11 +5,19 @@ Paths are bytes, as for the kernel. The limits are Linux's: NAME_MAX and PATH_MA
 
 from __future__ import annotations
 
+from typing import Any
+
 from hatchway.errors import InvalidRequest
 
 HOME = b"/home/user"
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4095
+PATH_SCHEMA: dict[str, Any] = {
+    "minLength": 1,
+    "maxLength": MAX_PATH_BYTES,
+    "pattern": r"^(?!([^\x00]*/)?\.\.(?![^/]))[^\x00]+$",
+}
+"""What JSON Schema can say of a path: no NUL, and no name that is `..`. It counts characters, not bytes."""
 
 
 def validate_path(path: bytes) -> bytes:

@@ -53,7 +53,11 @@ class CreatePreview(Body):
         Any,
         Meta(
             description="What to know it again by in lists: one line of text. Visitors never see it.",
-            extra_json_schema={"type": "string", "maxLength": MAX_LABEL_CHARACTERS},
+            extra_json_schema={
+                "type": "string",
+                "maxLength": MAX_LABEL_CHARACTERS,
+                "pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+            },
         ),
     ] = ""
 

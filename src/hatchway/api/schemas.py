@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from hatchway.api.paths import PATH_SCHEMA
 from hatchway.errors import HatchwayError, JsonValue
+from hatchway.vm.key import MAX_PART_BYTES, MAX_PARTS
 from hatchway.vm.records import ProcessInfo, ProcessState, StreamName, VmInfo, VmState
 
 MAX_TIMEOUT_SECONDS = 604_800
@@ -21,6 +23,29 @@ MAX_TIMEOUT_SECONDS = 604_800
 def timestamp(seconds: float) -> datetime:
     """Seconds since the epoch as an aware time; printed as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+NO_NUL = r"^[^\x00]*$"
+"""What a kernel takes as text (execve(2)): JSON has a character that it has not."""
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+"""RFC 4648 section 4."""
+
+# What follows says in the document what other modules check, and name the limits of, when a request comes.
+Text = Annotated[str, Meta(extra_json_schema={"pattern": NO_NUL})]
+_FIRST_WORD = {"type": "string", "minLength": 1, "pattern": NO_NUL}
+Program = Annotated[str, Meta(extra_json_schema=_FIRST_WORD)]
+Words = Annotated[list[Text], Meta(extra_json_schema={"minItems": 1, "prefixItems": [_FIRST_WORD]})]
+Environment = Annotated[
+    dict[str, Text],
+    Meta(
+        description="Added to the VM's own environment.",
+        extra_json_schema={"propertyNames": {"pattern": r"^[^=\x00]+$"}},
+    ),
+]
+WorkingDirectory = Annotated[
+    Annotated[str, Meta(extra_json_schema=PATH_SCHEMA)] | None,
+    Meta(description="The working directory; by default /home/user."),
+]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,9 +113,14 @@ class CreateVm(Body):
             description="A string or a list of strings; each at most 128 bytes, the whole at most 1,024.",
             extra_json_schema={
                 "anyOf": [
-                    {"type": "string", "minLength": 1},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                ]
+                    {"type": "string", "minLength": 1, "maxLength": MAX_PART_BYTES, "pattern": NO_NUL},
+                    {
+                        "type": "array",
+                        "items": {"type": "string", "maxLength": MAX_PART_BYTES, "pattern": NO_NUL},
+                        "minItems": 1,
+                        "maxItems": MAX_PARTS,
+                    },
+                ],
             },
         ),
     ]
@@ -133,15 +163,18 @@ class Exec(Body):
     """A command to run to its end."""
 
     command: Annotated[
-        str | list[str],
+        Program | Words,
         Meta(
             description="Text is run by /bin/sh -c; a list is a program and its arguments, without a shell."
         ),
     ]
-    env: Annotated[dict[str, str], Meta(description="Added to the VM's own environment.")] = {}
-    cwd: Annotated[str | None, Meta(description="The working directory; by default /home/user.")] = None
+    env: Environment = {}
+    cwd: WorkingDirectory = None
     stdin: Annotated[str | None, Meta(description="The whole standard input, as text.")] = None
-    stdin_base64: Annotated[str | None, Meta(description="The whole standard input, as base64.")] = None
+    stdin_base64: Annotated[
+        Annotated[str, Meta(extra_json_schema={"pattern": BASE64})] | None,
+        Meta(description="The whole standard input, as base64."),
+    ] = None
     timeout: Annotated[
         Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_SECONDS)] | None,
         Meta(description="Seconds after which it is killed; null: never."),
@@ -183,10 +216,10 @@ class ErrorLine(Answer, frozen=True):
 class Spawn(Body):
     """A program to start and leave running."""
 
-    command: Annotated[str, Meta(description="The program, by path or by name in the VM's PATH.")]
-    args: list[str] = []
-    env: Annotated[dict[str, str], Meta(description="Added to the VM's own environment.")] = {}
-    cwd: Annotated[str | None, Meta(description="The working directory; by default /home/user.")] = None
+    command: Annotated[Program, Meta(description="The program, by path or by name in the VM's PATH.")]
+    args: list[Text] = []
+    env: Environment = {}
+    cwd: WorkingDirectory = None
 
 
 class Spawned(Answer, frozen=True):

@@ -1,0 +1,105 @@
+"""What schemathesis loads beside the document (as SCHEMATHESIS_HOOKS): what to aim at, and checks of ours.
+
+It runs in the process of `schemathesis run`; see test_openapi_fuzz.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import schemathesis
+from schemathesis import Case, CheckContext, HookContext, Response
+
+ANYWHERE = {(404, "unknown_action"), (405, "method_not_allowed")}
+"""Refusals of what leads to no operation: an empty parameter of the path, a method that is not there."""
+
+PROBLEM = {"code", "message", "hint"}
+MORE = {"retry_after", "details"}
+
+BEYOND_SCHEMAS = {
+    "command_too_long": "its bytes are counted, with those of all arguments and variables",
+    "invalid_expiry": "the longest life of a preview is the server's setting",
+    "invalid_key": "its bytes are counted, and JSON Schema counts characters",
+    "invalid_path": "its bytes are counted, and JSON Schema counts characters",
+    "invalid_stdin": "at most one of two fields may be other than null",
+}
+"""Refusals of what a schema cannot rule out, and why."""
+
+REFUSED_AS_INVALID = {400, 413, 415, 422}
+
+VALID = {
+    "vm_id": re.compile("[a-z0-9]{20}"),
+    "pid": re.compile("[1-9][0-9]{0,9}"),
+    "preview_id": re.compile("[0-9a-f]{20}"),
+}
+"""Parameters of the path, and what is valid as one. What exists is in FUZZ_{name} for requests that leave it as it
+is, and in SPARE_{name} for those that end it."""
+
+ENDING = {"destroyVm", "expirePreviewById", "expireAllPreviews"}
+
+FILE = "fuzzed.txt"
+"""A file that is there when requests begin, and that GET requests name."""
+
+EXISTING: dict[str, dict[str, str]] = {"getOrCreateVm": {"name": "vm"}, "spawn": {"command": "true"}}
+"""By operation, fields of a body that name what exists."""
+
+
+@schemathesis.hook
+def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None:
+    """Leave out what the document says of answers that it does not name: there shall be none."""
+    for methods in raw_schema["paths"].values():
+        for operation in methods.values():
+            del operation["responses"]["default"]
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """Send what names something valid to something that exists: hardly any that is made up does."""
+    operation = case.operation.definition.raw["operationId"]
+    for name, value in case.path_parameters.items():
+        if name in VALID and VALID[name].fullmatch(str(value)):
+            case.path_parameters[name] = os.environ[f"{'SPARE' if operation in ENDING else 'FUZZ'}_{name}"]
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if case.method == "GET" and "path" in case.query:
+        case.query["path"] = FILE
+    if isinstance(case.body, dict):
+        case.body.update(EXISTING.get(operation, {}))
+
+
+@schemathesis.check
+def what_fits_is_taken(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """A request that fits its schema is not refused as invalid (it may still find nothing, or not be allowed)."""
+    assert case.meta is not None
+    if not case.meta.generation.mode.is_positive or response.status_code not in REFUSED_AS_INVALID:
+        return
+    code = response.json()["code"]
+    # A whole number is one for JSON Schema with a fraction of zero too; here it is written without.
+    assert code in BEYOND_SCHEMAS or has_fraction_of_zero(case.body), (
+        f"the document allows it: {response.text}"
+    )
+
+
+def has_fraction_of_zero(body: object) -> bool:
+    """Whether a number such as 3000.0 is anywhere in a body."""
+    if isinstance(body, dict):
+        return any(map(has_fraction_of_zero, body.values()))
+    if isinstance(body, list):
+        return any(map(has_fraction_of_zero, body))
+    return isinstance(body, float) and body.is_integer()
+
+
+@schemathesis.check
+def refusals_are_documented(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Each refusal is a Problem, with a code that the document names for its status."""
+    if response.status_code < 400 or case.method == "HEAD":
+        return
+    problem = response.json()
+    assert PROBLEM <= problem.keys() <= PROBLEM | MORE, f"no Problem: {problem}"
+    if (response.status_code, problem["code"]) in ANYWHERE:
+        return
+    documented = case.operation.definition.raw["responses"].get(str(response.status_code), {})
+    codes = re.findall(r"`(\w+)`", documented.get("description", ""))
+    assert problem["code"] in codes, f"not documented: {response.status_code} {problem['code']}"
