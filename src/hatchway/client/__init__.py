@@ -4,26 +4,34 @@
 
 What both share, and what does no I/O:
 
-- `answers`: what calls return.
+- `answers`, `process_answers`: what calls return.
 - `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one. Pure.
 - `parameters`: what callers give, as the control API takes it. Pure.
-- `exec_stream`: the lines that a running command's output comes as. Pure.
+- `exec_stream`, `output_stream`: the lines that the output of a command and of a spawned process comes as; `lines`:
+  lines out of pieces. Pure.
+- `process_tree`: processes by who started whom. Pure.
 - `wire`: the bodies of the control API's answers, as far as the client reads them.
 - `problems`: an answer that is a refusal, as a `HatchwayError`; `connection_errors`: no answer, as one. Pure.
 - `server_url`: where a server is, how to get there, and whom to trust there.
 """
 
-from hatchway.client.aio import Agent, AsyncClient, VmKind
+from hatchway.client.aio import Agent, AsyncClient, Process, VmKind
 from hatchway.client.answers import (
     ExecResult,
     FetchResponse,
     Preview,
     PreviewInfo,
-    ProcessInfo,
-    SpawnedProcess,
     VmInfo,
 )
-from hatchway.client.sync import Client, SyncAgent, SyncVmKind
+from hatchway.client.process_answers import (
+    OutputChunk,
+    OutputCounts,
+    ProcessInfo,
+    ProcessNode,
+    ProcessOutput,
+    SystemProcess,
+)
+from hatchway.client.sync import Client, SyncAgent, SyncProcess, SyncVmKind
 
 create_client = AsyncClient
 """`AsyncClient` by the name of what it is for: `create_client(url)`."""
@@ -34,12 +42,18 @@ __all__ = [
     "Client",
     "ExecResult",
     "FetchResponse",
+    "OutputChunk",
+    "OutputCounts",
     "Preview",
     "PreviewInfo",
+    "Process",
     "ProcessInfo",
-    "SpawnedProcess",
+    "ProcessNode",
+    "ProcessOutput",
     "SyncAgent",
+    "SyncProcess",
     "SyncVmKind",
+    "SystemProcess",
     "VmInfo",
     "VmKind",
     "create_client",

@@ -38,30 +38,6 @@ class ExecResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SpawnedProcess:
-    """A program that was started and left running."""
-
-    pid: int
-    """As the VM's own process tree numbers it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessInfo:
-    """A program that was spawned in the VM, running or not."""
-
-    pid: int
-    command: tuple[str, ...]
-    """The program and its arguments."""
-    state: Literal["running", "exited"]
-    exit_code: int | None
-    """None while it runs, and when a signal ended it."""
-    signal: int | None
-    """The number of the signal that ended it, else None."""
-    started_at: datetime
-    """Aware, in UTC."""
-
-
-@dataclass(frozen=True, slots=True)
 class VmInfo:
     """A VM as the server knows it."""
 

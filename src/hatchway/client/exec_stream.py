@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from hatchway.client.lines import LineParser, unreadable_line
 from hatchway.client.problems import UNREADABLE, Problem
-from hatchway.errors import HatchwayError
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -47,25 +47,11 @@ class _Line(msgspec.Struct):
     error: Problem | None = None
 
 
-class EventParser:
+class EventParser(LineParser[Event]):
     """Takes bytes in any pieces and gives the events that are complete."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []
-
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes.
-
-        Raises:
-            HatchwayError: `unexpected_answer` for a line that is none of the three.
-        """
-        head, newline, rest = data.rpartition(b"\n")
-        if not newline:
-            self._rest.append(data)
-            return []
-        complete = b"".join([*self._rest, head])
-        self._rest = [rest]
-        return [parse_line(line) for line in complete.split(b"\n") if line.strip()]
+        super().__init__(parse_line)
 
 
 def parse_line(line: bytes) -> Event:
@@ -80,8 +66,4 @@ def parse_line(line: bytes) -> Event:
         return Output(fields.stream, fields.data)
     if not isinstance(fields.exit_code, msgspec.UnsetType):
         return Exit(fields.exit_code, fields.signal, fields.timed_out)
-    raise HatchwayError(
-        "unexpected_answer",
-        "the server sent a line of output that cannot be read",
-        "check that client and server have the same version",
-    )
+    raise unreadable_line()

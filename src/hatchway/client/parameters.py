@@ -39,11 +39,25 @@ def mode_query(mode: object) -> str:
     return f"&mode={mode:o}"
 
 
-def process_path(pid: object, action: str) -> str:
-    """The path of an action on one process, within its VM's; or `InvalidRequest` `invalid_pid`."""
+def process_path(pid: object, action: str = "") -> str:
+    """The path of one process, or of an action on it, within its VM's; or `InvalidRequest` `invalid_pid`."""
     if isinstance(pid, bool) or not isinstance(pid, int):
         raise InvalidRequest("invalid_pid", "pid must be a whole number, as spawn() gave it")
-    return f"/processes/{pid}/{action}"
+    return f"/processes/{pid}/{action}" if action else f"/processes/{pid}"
+
+
+def output_query(offset: object, *, follow: bool) -> str:
+    """`offset=…&follow=…`; or `InvalidRequest` `invalid_offset`."""
+    if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+        raise InvalidRequest("invalid_offset", "offset must be a whole number of bytes, from 0")
+    return f"offset={offset}&follow={str(follow).lower()}"
+
+
+def signal_body(signal: object) -> dict[str, Any]:
+    """The body of `POST …/signal`; or `InvalidRequest` `invalid_signal`. Which signals there are, the server says."""
+    if isinstance(signal, bool) or not isinstance(signal, str | int):
+        raise InvalidRequest("invalid_signal", "a signal must be a name such as SIGHUP, or a number")
+    return {"signal": signal if isinstance(signal, str) else int(signal)}
 
 
 def preview_path(preview_id: object, action: str) -> str:
@@ -85,23 +99,30 @@ def exec_body(
 ) -> dict[str, Any]:
     """The body of `POST …/exec`: what was not given is left out."""
     body: dict[str, Any] = {"command": command if isinstance(command, str) else list(command)}
-    if isinstance(stdin, str):
-        body["stdin"] = stdin
-    elif stdin is not None:
-        body["stdin_base64"] = base64.b64encode(stdin).decode()
     if timeout is not None:
         body["timeout"] = check_timeout(timeout)
-    return body | _surroundings(env, cwd)
+    return body | _stdin(stdin) | _surroundings(env, cwd)
 
 
 def spawn_body(
-    command: str, args: Sequence[str], env: Mapping[str, str] | None, cwd: str | None
+    command: str,
+    args: Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    stdin: str | bytes | None = None,
 ) -> dict[str, Any]:
     """The body of `POST …/processes`: what was not given is left out."""
     # One text is a sequence of texts too, but never what was meant.
-    return {"command": command, "args": [args] if isinstance(args, str) else list(args)} | _surroundings(
-        env, cwd
-    )
+    body: dict[str, Any] = {"command": command, "args": [args] if isinstance(args, str) else list(args)}
+    return body | _stdin(stdin) | _surroundings(env, cwd)
+
+
+def _stdin(stdin: str | bytes | None) -> dict[str, Any]:
+    if stdin is None:
+        return {}
+    if isinstance(stdin, str):
+        return {"stdin": stdin}
+    return {"stdin_base64": base64.b64encode(stdin).decode()}
 
 
 def _surroundings(env: Mapping[str, str] | None, cwd: str | None) -> dict[str, Any]:

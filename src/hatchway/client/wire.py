@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
-from hatchway.client import answers
+from hatchway.client import answers, process_answers
 from hatchway.preview.grant import CorsMode
 
 
@@ -55,8 +56,16 @@ class Spawned(msgspec.Struct):
     pid: int
 
 
+class OutputCounts(msgspec.Struct):
+    """How much a process has written."""
+
+    bytes: int
+    kept_from: int
+    dropped_bytes: int
+
+
 class Process(msgspec.Struct):
-    """One entry of `GET …/processes`, and the answer to `GET …/processes/{pid}/wait`."""
+    """One entry of `GET …/processes`, and the answer to `GET …/processes/{pid}` and `…/wait`."""
 
     pid: int
     command: tuple[str, ...]
@@ -64,17 +73,53 @@ class Process(msgspec.Struct):
     exit_code: int | None
     signal: int | None
     started_at: datetime
+    output: OutputCounts
 
-    def public(self) -> answers.ProcessInfo:
+    def public(self) -> process_answers.ProcessInfo:
         """The same as the client's users see it."""
-        return answers.ProcessInfo(
+        return process_answers.ProcessInfo(
             pid=self.pid,
             command=self.command,
             state=self.state,
             exit_code=self.exit_code,
             signal=self.signal,
             started_at=self.started_at.astimezone(UTC),
+            output=process_answers.OutputCounts(
+                self.output.bytes, self.output.kept_from, self.output.dropped_bytes
+            ),
         )
+
+
+class SystemProcess(msgspec.Struct):
+    """One entry of `GET …/processes/all`."""
+
+    pid: int
+    ppid: int
+    command: tuple[str, ...]
+    state: process_answers.SystemProcessState
+    started_at: datetime
+    memory_bytes: int
+    spawned: bool
+    command_base64: tuple[bytes, ...] | None = None
+
+    def public(self) -> process_answers.SystemProcess:
+        """The same as the client's users see it."""
+        words = self.command if self.command_base64 is None else map(os.fsdecode, self.command_base64)
+        return process_answers.SystemProcess(
+            pid=self.pid,
+            ppid=self.ppid,
+            command=tuple(words),
+            state=self.state,
+            started_at=self.started_at.astimezone(UTC),
+            memory_bytes=self.memory_bytes,
+            spawned=self.spawned,
+        )
+
+
+class SystemProcesses(msgspec.Struct):
+    """The answer to `GET …/processes/all`."""
+
+    processes: list[SystemProcess]
 
 
 class Processes(msgspec.Struct):

@@ -3,12 +3,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 
 from client.stub_server import VM, VM_ID, StubServer, answer, end, ndjson, never, out, refusal
-from hatchway.client import Agent, ProcessInfo
+from hatchway.client import Agent
 from hatchway.errors import (
     ConnectionFailed,
     HatchwayError,
@@ -176,38 +175,6 @@ async def test_exec_of_another_server(agent: Agent, server: StubServer) -> None:
     with pytest.raises(HatchwayError) as caught:
         await agent.exec("x")
     assert caught.value.code == "unexpected_answer"
-
-
-async def test_spawned_processes(agent: Agent, server: StubServer) -> None:
-    running = {"pid": 7, "command": ["node", "x.js"], "state": "running", "exit_code": None, "signal": None}
-    running["started_at"] = "2030-01-02T03:04:05.500Z"
-    server.on("POST", f"{VM}/processes", answer({"pid": 7}, "201 Created"))
-    server.on("GET", f"{VM}/processes", answer({"processes": [running]}))
-    server.on(
-        "GET",
-        f"{VM}/processes/7/wait",
-        answer(running | {"state": "exited", "exit_code": 4}),
-        answer(running | {"state": "exited", "signal": 15}),
-    )
-    server.on("POST", f"{VM}/processes/7/stop", DONE)
-    server.on("POST", f"{VM}/processes/7/kill", answer({}))
-    process = await agent.spawn("node", ["x.js"], env={"PORT": "3000"}, cwd="/tmp")
-    assert process.pid == 7
-    assert server.received[-1].json() == {
-        "command": "node",
-        "args": ["x.js"],
-        "env": {"PORT": "3000"},
-        "cwd": "/tmp",
-    }
-    assert await agent.list_processes() == [
-        ProcessInfo(7, ("node", "x.js"), "running", None, None, datetime(2030, 1, 2, 3, 4, 5, 500_000, UTC))
-    ]
-    assert await agent.wait_process(7) == 4
-    assert await agent.wait_process(7) == 143
-    await agent.stop_process(7)
-    await agent.kill_process(7)
-    assert len(server.to("POST", f"{VM}/processes/7/stop")) == 1
-    assert len(server.to("POST", f"{VM}/processes/7/kill")) == 1
 
 
 # -- vm_fetch

@@ -4,12 +4,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from client.stub_server import VM, VM_ID, StubServer, answer, end, ndjson, never, out, refusal
-from hatchway.client import ProcessInfo, SyncAgent
+from hatchway.client import SyncAgent
 from hatchway.errors import (
     ConnectionFailed,
     HatchwayError,
@@ -177,38 +176,6 @@ def test_exec_of_another_server(agent: SyncAgent, server: StubServer) -> None:
     with pytest.raises(HatchwayError) as caught:
         agent.exec("x")
     assert caught.value.code == "unexpected_answer"
-
-
-def test_spawned_processes(agent: SyncAgent, server: StubServer) -> None:
-    running = {"pid": 7, "command": ["node", "x.js"], "state": "running", "exit_code": None, "signal": None}
-    running["started_at"] = "2030-01-02T03:04:05.500Z"
-    server.on("POST", f"{VM}/processes", answer({"pid": 7}, "201 Created"))
-    server.on("GET", f"{VM}/processes", answer({"processes": [running]}))
-    server.on(
-        "GET",
-        f"{VM}/processes/7/wait",
-        answer(running | {"state": "exited", "exit_code": 4}),
-        answer(running | {"state": "exited", "signal": 15}),
-    )
-    server.on("POST", f"{VM}/processes/7/stop", DONE)
-    server.on("POST", f"{VM}/processes/7/kill", answer({}))
-    process = agent.spawn("node", ["x.js"], env={"PORT": "3000"}, cwd="/tmp")
-    assert process.pid == 7
-    assert server.received[-1].json() == {
-        "command": "node",
-        "args": ["x.js"],
-        "env": {"PORT": "3000"},
-        "cwd": "/tmp",
-    }
-    assert agent.list_processes() == [
-        ProcessInfo(7, ("node", "x.js"), "running", None, None, datetime(2030, 1, 2, 3, 4, 5, 500_000, UTC))
-    ]
-    assert agent.wait_process(7) == 4
-    assert agent.wait_process(7) == 143
-    agent.stop_process(7)
-    agent.kill_process(7)
-    assert len(server.to("POST", f"{VM}/processes/7/stop")) == 1
-    assert len(server.to("POST", f"{VM}/processes/7/kill")) == 1
 
 
 # -- vm_fetch

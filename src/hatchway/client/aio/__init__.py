@@ -5,7 +5,8 @@
 version of their own.
 
 - `client`: `AsyncClient`, and the names of VM kinds as its attributes.
-- `agent`: one VM by key, made of its nouns: `files`, `processes`, `services` (HTTP and WebSocket), `previews`.
+- `agent`: one VM by key, made of its nouns: `files`, `processes`, `services` (HTTP and WebSocket), `previews`;
+  `process`: one that was spawned.
 - `vm_calls`: calls of the control API about one VM: what the nouns are made of.
 - `transport`: the one place that speaks HTTP (httpx) and turns its troubles into `HatchwayError`s; `callers_body`: what
   callers stream.
@@ -15,5 +16,6 @@ version of their own.
 
 from hatchway.client.aio.agent import Agent
 from hatchway.client.aio.client import AsyncClient, VmKind
+from hatchway.client.aio.process import Process
 
-__all__ = ["Agent", "AsyncClient", "VmKind"]
+__all__ = ["Agent", "AsyncClient", "Process", "VmKind"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hatchway.client import exec_stream, wire
+from hatchway.client.aio.callers_body import Body
+from hatchway.client.aio.process import Process
 from hatchway.client.aio.transport import read_answer
 from hatchway.client.aio.vm_calls import VmActions
-from hatchway.client.answers import ExecResult, ProcessInfo, SpawnedProcess
-from hatchway.client.parameters import encode_json, exec_body, process_path, spawn_body
+from hatchway.client.answers import ExecResult
+from hatchway.client.parameters import encode_json, exec_body, spawn_body
 from hatchway.client.problems import unexpected_answer
+from hatchway.client.process_answers import ProcessInfo, ProcessNode, SystemProcess
+from hatchway.client.process_tree import process_tree
 from hatchway.errors import ConnectionFailed
 
 
@@ -89,35 +93,63 @@ class Processes(VmActions):
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-    ) -> SpawnedProcess:
+        stdin: str | bytes | None = None,
+    ) -> Process:
         """Start a program and let it run: it outlives this call and this client.
+
+        What it writes is kept, up to a bound: see `Process.output`.
 
         Args:
             command: the program, by path or by name in the VM's PATH; no shell is involved.
             args: its arguments.
             env: added to the VM's own environment.
             cwd: the working directory, by default /home/user.
+            stdin: its whole standard input. None: it stays open, for `write_process_stdin`.
         """
-        body = spawn_body(command, args, env, cwd)
+        body = spawn_body(command, args, env, cwd, stdin)
         answer = await self._vm.call("POST", "/processes", wire.Spawned, body=body)
-        return SpawnedProcess(answer.pid)
+        return Process(self._vm, answer.pid, (command, *body["args"]))
 
-    async def wait_process(self, pid: int) -> int:
-        """Wait until a spawned program has ended.
+    def process(self, pid: int) -> Process:
+        """A process that was spawned before, by its pid. Does no I/O.
 
-        Returns:
-            Its exit code; 128 plus the signal's number if a signal ended it.
+        Raises:
+            InvalidRequest: `invalid_pid`.
+        """
+        return Process(self._vm, pid)
+
+    async def get_process(self, pid: int) -> ProcessInfo:
+        """The state of a spawned program, and how much it has written.
 
         Raises:
             NotFound: `process_not_found`.
         """
-        info = await self._vm.call("GET", process_path(pid, "wait"), wire.Process, patient=True)
-        return wire.shell_exit_code(info.exit_code, info.signal)
+        return await self.process(pid).info()
 
-    async def list_processes(self) -> list[ProcessInfo]:
-        """The programs that were spawned in the VM, ended ones included."""
-        answer = await self._vm.call("GET", "/processes", wire.Processes)
-        return [process.public() for process in answer.processes]
+    async def wait_process(self, pid: int, timeout: float | None = None) -> int:
+        """As `Process.wait`.
+
+        Raises:
+            NotFound: `process_not_found`.
+        """
+        return await self.process(pid).wait(timeout)
+
+    async def write_process_stdin(self, pid: int, data: Body) -> None:
+        """As `Process.write_stdin`.
+
+        Raises:
+            NotFound: `process_not_found`.
+            Conflict: `stdin_closed`, `process_ended`.
+        """
+        await self.process(pid).write_stdin(data)
+
+    async def close_process_stdin(self, pid: int) -> None:
+        """As `Process.close_stdin`.
+
+        Raises:
+            NotFound: `process_not_found`.
+        """
+        await self.process(pid).close_stdin()
 
     async def stop_process(self, pid: int) -> None:
         """Ask a spawned program and its children to end (SIGTERM).
@@ -125,7 +157,7 @@ class Processes(VmActions):
         Raises:
             NotFound: `process_not_found`.
         """
-        await self._vm.do("POST", process_path(pid, "stop"))
+        await self.process(pid).stop()
 
     async def kill_process(self, pid: int) -> None:
         """End a spawned program and its children at once (SIGKILL).
@@ -133,4 +165,31 @@ class Processes(VmActions):
         Raises:
             NotFound: `process_not_found`.
         """
-        await self._vm.do("POST", process_path(pid, "kill"))
+        await self.process(pid).kill()
+
+    async def signal_process(self, pid: int, signal: str | int) -> None:
+        """Send a signal to a spawned program and its children, or to any other process of the VM alone.
+
+        Args:
+            pid: of a spawned program, or as `all_processes` gives it.
+            signal: its name, with or without SIG, or its number.
+
+        Raises:
+            NotFound: `process_not_found`.
+            InvalidRequest: `invalid_signal`.
+        """
+        await self.process(pid).signal(signal)
+
+    async def list_processes(self) -> list[ProcessInfo]:
+        """The programs that were spawned in the VM, ended ones included."""
+        answer = await self._vm.call("GET", "/processes", wire.Processes)
+        return [process.public() for process in answer.processes]
+
+    async def all_processes(self) -> list[SystemProcess]:
+        """Every process of the VM, whoever started it, in the order of their pids."""
+        answer = await self._vm.call("GET", "/processes/all", wire.SystemProcesses)
+        return [process.public() for process in answer.processes]
+
+    async def process_tree(self) -> list[ProcessNode]:
+        """Every process of the VM, by who started whom."""
+        return process_tree(await self.all_processes())

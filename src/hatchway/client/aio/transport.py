@@ -80,7 +80,14 @@ class Transport:
         await self._http.aclose()
 
     async def call(
-        self, method: str, path: str, answer: type[T], *, body: Any = None, patient: bool = False
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        body: Any = None,
+        patient: bool = False,
+        within: float | None = None,
     ) -> T:
         """One call of the control API with a JSON answer.
 
@@ -90,12 +97,15 @@ class Transport:
             answer: the type that the answer is read as.
             body: sent as JSON unless it is None.
             patient: whether the answer may take any time.
+            within: seconds that no step may take longer than.
 
         Raises:
             HatchwayError: what the server says, or `ConnectionFailed`.
         """
         headers, content = json_body(body)
-        async with self.send(method, path, headers=headers, content=content, patient=patient) as response:
+        async with self.send(
+            method, path, headers=headers, content=content, patient=patient, within=within
+        ) as response:
             data = await read_answer(response)
         try:
             return msgspec.json.decode(data, type=answer)
@@ -111,15 +121,15 @@ class Transport:
         headers: Iterable[tuple[str, str]] = (),
         content: Content | None = None,
         patient: bool = False,
+        within: float | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request; gives its answer, whatever its status, with the body still to be read.
 
         Troubles of the connection, also those met while the body is read inside the block, are raised as
         `ConnectionFailed`. Leaving the block early closes the connection. Parameters as for `call`.
         """
-        answer = await self.open(
-            method, path, headers=headers, content=content, timeouts=self.timeouts(patient=patient)
-        )
+        timeouts = self.timeouts(patient=patient, within=within)
+        answer = await self.open(method, path, headers=headers, content=content, timeouts=timeouts)
         with answer.mapped_errors():
             try:
                 yield answer.response

@@ -52,7 +52,14 @@ class VmCalls:
         return await action(vm_path(await self.id.get()))
 
     async def call(
-        self, method: str, path: str, answer: type[T], *, body: Any = None, patient: bool = False
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        body: Any = None,
+        patient: bool = False,
+        within: float | None = None,
     ) -> T:
         """One call with a JSON answer.
 
@@ -62,10 +69,13 @@ class VmCalls:
             answer: the type that the answer is read as.
             body: sent as JSON unless it is None.
             patient: whether the answer may take any time.
+            within: seconds that no step may take longer than.
         """
 
         async def call(vm: str) -> T:
-            return await self.transport.call(method, vm + path, answer, body=body, patient=patient)
+            return await self.transport.call(
+                method, vm + path, answer, body=body, patient=patient, within=within
+            )
 
         return await self.on_vm(call)
 

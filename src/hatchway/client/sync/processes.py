@@ -6,9 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hatchway.client import exec_stream, wire
-from hatchway.client.answers import ExecResult, ProcessInfo, SpawnedProcess
-from hatchway.client.parameters import encode_json, exec_body, process_path, spawn_body
+from hatchway.client.answers import ExecResult
+from hatchway.client.parameters import encode_json, exec_body, spawn_body
 from hatchway.client.problems import unexpected_answer
+from hatchway.client.process_answers import ProcessInfo, ProcessNode, SystemProcess
+from hatchway.client.process_tree import process_tree
+from hatchway.client.sync.callers_body import Body
+from hatchway.client.sync.process import SyncProcess
 from hatchway.client.sync.transport import read_answer
 from hatchway.client.sync.vm_calls import VmActions
 from hatchway.errors import ConnectionFailed
@@ -90,35 +94,63 @@ class Processes(VmActions):
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-    ) -> SpawnedProcess:
+        stdin: str | bytes | None = None,
+    ) -> SyncProcess:
         """Start a program and let it run: it outlives this call and this client.
+
+        What it writes is kept, up to a bound: see `Process.output`.
 
         Args:
             command: the program, by path or by name in the VM's PATH; no shell is involved.
             args: its arguments.
             env: added to the VM's own environment.
             cwd: the working directory, by default /home/user.
+            stdin: its whole standard input. None: it stays open, for `write_process_stdin`.
         """
-        body = spawn_body(command, args, env, cwd)
+        body = spawn_body(command, args, env, cwd, stdin)
         answer = self._vm.call("POST", "/processes", wire.Spawned, body=body)
-        return SpawnedProcess(answer.pid)
+        return SyncProcess(self._vm, answer.pid, (command, *body["args"]))
 
-    def wait_process(self, pid: int) -> int:
-        """Wait until a spawned program has ended.
+    def process(self, pid: int) -> SyncProcess:
+        """A process that was spawned before, by its pid. Does no I/O.
 
-        Returns:
-            Its exit code; 128 plus the signal's number if a signal ended it.
+        Raises:
+            InvalidRequest: `invalid_pid`.
+        """
+        return SyncProcess(self._vm, pid)
+
+    def get_process(self, pid: int) -> ProcessInfo:
+        """The state of a spawned program, and how much it has written.
 
         Raises:
             NotFound: `process_not_found`.
         """
-        info = self._vm.call("GET", process_path(pid, "wait"), wire.Process, patient=True)
-        return wire.shell_exit_code(info.exit_code, info.signal)
+        return self.process(pid).info()
 
-    def list_processes(self) -> list[ProcessInfo]:
-        """The programs that were spawned in the VM, ended ones included."""
-        answer = self._vm.call("GET", "/processes", wire.Processes)
-        return [process.public() for process in answer.processes]
+    def wait_process(self, pid: int, timeout: float | None = None) -> int:
+        """As `Process.wait`.
+
+        Raises:
+            NotFound: `process_not_found`.
+        """
+        return self.process(pid).wait(timeout)
+
+    def write_process_stdin(self, pid: int, data: Body) -> None:
+        """As `Process.write_stdin`.
+
+        Raises:
+            NotFound: `process_not_found`.
+            Conflict: `stdin_closed`, `process_ended`.
+        """
+        self.process(pid).write_stdin(data)
+
+    def close_process_stdin(self, pid: int) -> None:
+        """As `Process.close_stdin`.
+
+        Raises:
+            NotFound: `process_not_found`.
+        """
+        self.process(pid).close_stdin()
 
     def stop_process(self, pid: int) -> None:
         """Ask a spawned program and its children to end (SIGTERM).
@@ -126,7 +158,7 @@ class Processes(VmActions):
         Raises:
             NotFound: `process_not_found`.
         """
-        self._vm.do("POST", process_path(pid, "stop"))
+        self.process(pid).stop()
 
     def kill_process(self, pid: int) -> None:
         """End a spawned program and its children at once (SIGKILL).
@@ -134,4 +166,31 @@ class Processes(VmActions):
         Raises:
             NotFound: `process_not_found`.
         """
-        self._vm.do("POST", process_path(pid, "kill"))
+        self.process(pid).kill()
+
+    def signal_process(self, pid: int, signal: str | int) -> None:
+        """Send a signal to a spawned program and its children, or to any other process of the VM alone.
+
+        Args:
+            pid: of a spawned program, or as `all_processes` gives it.
+            signal: its name, with or without SIG, or its number.
+
+        Raises:
+            NotFound: `process_not_found`.
+            InvalidRequest: `invalid_signal`.
+        """
+        self.process(pid).signal(signal)
+
+    def list_processes(self) -> list[ProcessInfo]:
+        """The programs that were spawned in the VM, ended ones included."""
+        answer = self._vm.call("GET", "/processes", wire.Processes)
+        return [process.public() for process in answer.processes]
+
+    def all_processes(self) -> list[SystemProcess]:
+        """Every process of the VM, whoever started it, in the order of their pids."""
+        answer = self._vm.call("GET", "/processes/all", wire.SystemProcesses)
+        return [process.public() for process in answer.processes]
+
+    def process_tree(self) -> list[ProcessNode]:
+        """Every process of the VM, by who started whom."""
+        return process_tree(self.all_processes())

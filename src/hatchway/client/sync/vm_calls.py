@@ -52,7 +52,16 @@ class VmCalls:
                 raise
         return action(vm_path(self.id.get()))
 
-    def call(self, method: str, path: str, answer: type[T], *, body: Any = None, patient: bool = False) -> T:
+    def call(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        body: Any = None,
+        patient: bool = False,
+        within: float | None = None,
+    ) -> T:
         """One call with a JSON answer.
 
         Args:
@@ -61,10 +70,11 @@ class VmCalls:
             answer: the type that the answer is read as.
             body: sent as JSON unless it is None.
             patient: whether the answer may take any time.
+            within: seconds that no step may take longer than.
         """
 
         def call(vm: str) -> T:
-            return self.transport.call(method, vm + path, answer, body=body, patient=patient)
+            return self.transport.call(method, vm + path, answer, body=body, patient=patient, within=within)
 
         return self.on_vm(call)
 

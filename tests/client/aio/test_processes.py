@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from client.stub_server import VM, Answer, StubServer, answer, end, half, ndjson, never, out, refusal
+from hatchway.client import (
+    Agent,
+    AsyncClient,
+    OutputChunk,
+    OutputCounts,
+    ProcessInfo,
+    ProcessNode,
+    SystemProcess,
+)
+from hatchway.errors import Conflict, ConnectionFailed, HatchwayError, InvalidRequest, NotFound
+
+DONE = answer(None, "204 No Content")
+RUNNING = {
+    "pid": 7,
+    "command": ["node", "x.js"],
+    "state": "running",
+    "exit_code": None,
+    "signal": None,
+    "started_at": "2030-01-02T03:04:05.500Z",
+    "output": {"bytes": 9, "kept_from": 4, "dropped_bytes": 4},
+}
+THEN = datetime(2030, 1, 2, 3, 4, 5, 500_000, UTC)
+INFO = ProcessInfo(7, ("node", "x.js"), "running", None, None, THEN, OutputCounts(9, 4, 4))
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def kept(offset: int, stream: str, data: bytes) -> dict[str, object]:
+    return {"stream": stream, "offset": offset, "data": base64.b64encode(data).decode()}
+
+
+async def test_spawn(agent: Agent, server: StubServer) -> None:
+    server.on("POST", f"{VM}/processes", answer({"pid": 7}, "201 Created"))
+    process = await agent.spawn("node", ["x.js"], env={"PORT": "3000"}, cwd="/tmp")
+    assert (process.pid, process.command) == (7, ("node", "x.js"))
+    assert repr(process) == f"{type(process).__name__}(pid=7, command=['node', 'x.js'])"
+    assert server.received[-1].json() == {
+        "command": "node",
+        "args": ["x.js"],
+        "env": {"PORT": "3000"},
+        "cwd": "/tmp",
+    }
+    await agent.spawn("cat", stdin="text")
+    assert server.received[-1].json() == {"command": "cat", "args": [], "stdin": "text"}
+    await agent.spawn("cat", stdin=b"\xff")
+    assert server.received[-1].json() == {"command": "cat", "args": [], "stdin_base64": "/w=="}
+
+
+async def test_what_is_known_of_a_process(agent: Agent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/processes", answer({"processes": [RUNNING]}))
+    server.on("GET", f"{VM}/processes/7", answer(RUNNING))
+    assert await agent.list_processes() == [INFO]
+    assert await agent.get_process(7) == INFO
+    assert await agent.process(7).info() == INFO
+
+
+async def test_waiting(agent: Agent, server: StubServer) -> None:
+    server.on(
+        "GET",
+        f"{VM}/processes/7/wait",
+        answer(RUNNING | {"state": "exited", "exit_code": 4}),
+        answer(RUNNING | {"state": "exited", "signal": 15}),
+        never,
+    )
+    assert await agent.wait_process(7) == 4
+    assert await agent.process(7).wait() == 143
+    with pytest.raises(ConnectionFailed) as caught:
+        await agent.wait_process(7, timeout=0.05)
+    assert caught.value.code == "timeout"
+    assert "process 7 did not end within 0.05 s" in caught.value.message
+
+
+async def test_waiting_outlasts_the_clients_time_out(server: StubServer) -> None:
+    server.on("GET", f"{VM}/processes/7/wait", never)
+    async with AsyncClient(server.url, timeout=0.05) as client:
+        with pytest.raises(ConnectionFailed) as caught:
+            await client.vm.get_or_create("a").wait_process(7, timeout=0.3)
+    assert "0.3 s" in caught.value.message
+
+
+async def test_signals(agent: Agent, server: StubServer) -> None:
+    for action in ("stop", "kill", "signal", "stdin/close"):
+        server.on("POST", f"{VM}/processes/7/{action}", DONE)
+    await agent.stop_process(7)
+    await agent.kill_process(7)
+    await agent.close_process_stdin(7)
+    await agent.signal_process(7, "SIGHUP")
+    assert server.received[-1].json() == {"signal": "SIGHUP"}
+    await agent.process(7).signal(1)
+    assert server.received[-1].json() == {"signal": 1}
+    for action in ("stop", "kill", "stdin/close"):
+        assert len(server.to("POST", f"{VM}/processes/7/{action}")) == 1
+    for wrong in (True, None, 1.5):
+        with pytest.raises(InvalidRequest) as caught:
+            await agent.signal_process(7, wrong)  # type: ignore[arg-type]
+        assert caught.value.code == "invalid_signal"
+
+
+async def test_standard_input(agent: Agent, server: StubServer) -> None:
+    closed = refusal("409 Conflict", "stdin_closed")
+    server.on("POST", f"{VM}/processes/7/stdin", answer({"written": 4}), answer({"written": 6}), closed)
+    await agent.write_process_stdin(7, "grün"[:3])
+    assert server.received[-1].body == "grü".encode()
+    await agent.process(7).write_stdin(pieces(b"one", b"two"))
+    assert server.received[-1].body == b"onetwo"
+    assert server.received[-1].values("transfer-encoding") == ["chunked"]
+    with pytest.raises(Conflict) as caught:
+        await agent.write_process_stdin(7, b"x")
+    assert caught.value.code == "stdin_closed"
+
+
+async def test_output_until_the_end(agent: Agent, server: StubServer) -> None:
+    server.on(
+        "GET",
+        f"{VM}/processes/7/output",
+        ndjson(
+            {"dropped_bytes": 3, "offset": 3},
+            kept(3, "stdout", b"gr\xc3"),
+            kept(6, "stderr", b"oh"),
+            {"next_offset": 8, "state": "exited", "exit_code": 0, "signal": None},
+        ),
+    )
+    chunks = [chunk async for chunk in agent.process(7).output(2)]
+    assert chunks == [
+        OutputChunk(3, None, b"", 3),
+        OutputChunk(3, "stdout", b"gr\xc3"),
+        OutputChunk(6, "stderr", b"oh"),
+    ]
+    assert [chunk.text for chunk in chunks] == ["", "gr\ufffd", "oh"]
+    assert server.received[-1].target.endswith("?offset=2&follow=true")
+    so_far = await agent.process(7).read_output()
+    assert server.received[-1].target.endswith("?offset=0&follow=false")
+    assert (so_far.stdout, so_far.stderr, so_far.dropped_bytes) == ("gr\ufffd", "oh", 3)
+    assert (so_far.next_offset, so_far.state, list(so_far.chunks)) == (8, "exited", chunks)
+
+
+async def test_output_that_breaks_off(agent: Agent, server: StubServer) -> None:
+    broken: list[Answer] = [
+        ndjson(kept(0, "stdout", b"x")),
+        half,
+        ndjson({"error": {"code": "output_lost", "message": "m", "hint": "h"}}),
+        refusal("404 Not Found", "process_not_found"),
+        DONE,
+    ]
+    for one, code in zip(
+        broken,
+        ["connection_lost", "connection_lost", "output_lost", "process_not_found", "unexpected_answer"],
+        strict=True,
+    ):
+        server.on("GET", f"{VM}/processes/7/output", one)
+        with pytest.raises(HatchwayError) as caught:
+            [chunk async for chunk in agent.process(7).output()]
+        assert caught.value.code == code
+        with pytest.raises(HatchwayError) as caught:
+            await agent.process(7).read_output()
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize("offset", [-1, True, "0", 1.5, None])
+async def test_what_is_no_offset(agent: Agent, server: StubServer, offset: int) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await agent.process(7).read_output(offset)
+    assert caught.value.code == "invalid_offset"
+    assert server.to("GET", f"{VM}/processes/7/output") == []
+
+
+async def test_every_process_of_the_vm(agent: Agent, server: StubServer) -> None:
+    one = {
+        "pid": 1,
+        "ppid": 0,
+        "command": ["hatchway-init"],
+        "state": "sleeping",
+        "started_at": "2030-01-02T03:04:05.500Z",
+        "memory_bytes": 4096,
+        "spawned": False,
+    }
+    odd = one | {"pid": 9, "ppid": 1, "command": ["\ufffd"], "command_base64": ["/w=="]}
+    server.on("GET", f"{VM}/processes/all", answer({"processes": [one, odd]}))
+    parent = SystemProcess(1, 0, ("hatchway-init",), "sleeping", THEN, 4096, spawned=False)
+    child = SystemProcess(9, 1, ("\udcff",), "sleeping", THEN, 4096, spawned=False)
+    assert await agent.all_processes() == [parent, child]
+    assert await agent.process_tree() == [ProcessNode(parent, (ProcessNode(child),))]
+
+
+@pytest.mark.parametrize("pid", ["7", True, None, 1.5, "1/../../x"])
+async def test_what_is_no_pid(agent: Agent, server: StubServer, pid: int) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        agent.process(pid)
+    assert caught.value.code == "invalid_pid"
+    with pytest.raises(InvalidRequest):
+        await agent.kill_process(pid)
+    assert server.received == []
+
+
+async def test_a_process_that_is_not_there(agent: Agent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/processes/7", refusal("404 Not Found", "process_not_found"))
+    with pytest.raises(NotFound) as caught:
+        await agent.get_process(7)
+    assert caught.value.code == "process_not_found"
+
+
+async def test_exec_still_takes_its_standard_input_with_it(agent: Agent, server: StubServer) -> None:
+    server.on("POST", f"{VM}/exec", ndjson(out("stdout", b"x"), end()))
+    await agent.exec("cat", stdin=b"\xff")
+    assert server.received[-1].json() == {"command": "cat", "stdin_base64": "/w=="}
