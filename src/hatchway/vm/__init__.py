@@ -3,7 +3,9 @@
 - `key`: the key that names a VM. Pure.
 - `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
 - `machine`: one running VM and what can be asked of it: the conversation with its guest init.
-- `files`: reading and writing files inside the VM's view.
+- `machine_files`: its part about files. `files`: reading and writing them inside the VM's view; `file_tree`: what is
+  where, and making, moving and deleting it; `file_listing`, `file_archive`: whole folders, listed, packed and unpacked.
+- `guest_stream`: what a worker of a guest says while it does what takes long.
 - `processes`: running commands and their end; `output`: the pipes of a running one; `tail`: the end of a stream.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.

@@ -6,7 +6,6 @@ Writing is all or nothing: the bytes go to a new file, which takes the old one's
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -67,7 +66,9 @@ async def open_file(channel: Channel, path: bytes) -> AsyncIterator[OpenFile]:
         os.close(fd)
 
 
-async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+async def write_file(
+    channel: Channel, path: bytes, chunks: AsyncIterator[bytes], mode: int | None, *, parents: bool = False
+) -> int:
     """Write a file of the VM, all or nothing.
 
     Args:
@@ -75,13 +76,19 @@ async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes]
         path: absolute, inside the VM.
         chunks: the contents. If this raises, nothing is changed.
         mode: permission bits; None keeps those of an existing file, and gives a new one 0644.
+        parents: whether folders above it that are not there are made. They stay if the write fails.
 
     Returns:
         How many bytes were written.
     """
     try:
         new = await channel.request_and_take(
-            "create", _take_new_file, lambda new: new.abandon(channel), path=os.fsdecode(path), mode=mode
+            "create",
+            _take_new_file,
+            lambda new: new.abandon(channel),
+            path=os.fsdecode(path),
+            mode=mode,
+            parents=parents,
         )
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
@@ -98,25 +105,6 @@ async def write_file(channel: Channel, path: bytes, chunks: AsyncIterator[bytes]
         await asyncio.shield(_discard(channel, new.handle))
         raise
     return written
-
-
-async def exists(channel: Channel, path: bytes) -> bool:
-    """Whether the path leads to something, following symbolic links inside the VM."""
-    try:
-        answer, _fds = await channel.request("stat", path=os.fsdecode(path))
-    except GuestRefusal as refusal:
-        if refusal.number == errno.ELOOP:
-            return False
-        raise file_error(refusal) from None
-    return answer.kind is not None
-
-
-async def delete(channel: Channel, path: bytes) -> None:
-    """Delete a file, a symbolic link itself, or an empty folder."""
-    try:
-        await channel.request("delete", path=os.fsdecode(path))
-    except GuestRefusal as refusal:
-        raise file_error(refusal) from None
 
 
 class _NewFile(NamedTuple):

@@ -11,6 +11,12 @@ from hatchway.vm.sandbox.channel import GuestRefusal
 def file_error(refusal: GuestRefusal) -> HatchwayError:
     """The error of a file action."""
     number = refusal.number
+    if refusal.what == "exists":
+        return Conflict("already_exists", "there is something at this path already")
+    if refusal.what == "folder":
+        return Conflict("not_a_directory", "the path is no folder")
+    if refusal.what == "workers" or number in {errno.EAGAIN, errno.ENOMEM}:
+        return _too_busy(number)
     if number in {errno.ENOENT, errno.ENOTDIR}:
         return NotFound(
             "file_not_found", "no such file or folder in the VM", "check the path; a file's folder must exist"
@@ -29,6 +35,37 @@ def file_error(refusal: GuestRefusal) -> HatchwayError:
     if number in {errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}:
         return InvalidRequest("invalid_path", "the path is too long, or its links go in a circle")
     return _general(number, "the VM's own permissions do not allow this")
+
+
+def move_error(refusal: GuestRefusal) -> HatchwayError:
+    """The error of a move. What rename(2) itself refuses has a meaning of its own."""
+    if refusal.what == "move":
+        if refusal.number == errno.EINVAL:
+            return InvalidRequest("invalid_path", "a folder cannot be moved into itself")
+        if refusal.number == errno.EISDIR:
+            return Conflict("is_a_directory", "the target is a folder, and what is moved is none")
+        if refusal.number == errno.ENOTDIR:
+            return Conflict(
+                "not_a_directory", "what is moved is a folder, and the target is none, or the reverse"
+            )
+        if refusal.number in {errno.ENOTEMPTY, errno.EEXIST}:
+            return Conflict("directory_not_empty", "the target is a folder that is not empty")
+    return file_error(refusal)
+
+
+def unpack_error(refusal: GuestRefusal) -> HatchwayError:
+    """The error of unpacking an archive, met at one of its entries."""
+    if refusal.number in {errno.ENOTDIR, errno.ELOOP, errno.EEXIST}:
+        return Conflict(
+            "not_a_directory",
+            "where the archive has a folder, the VM has a file or a link",
+            "no link is followed: unpack into the folder that it leads to",
+        )
+    if refusal.number == errno.EISDIR:
+        return Conflict("is_a_directory", "where the archive has a file or link, the VM has a folder")
+    if refusal.number == errno.ENOENT:
+        return Conflict("file_changed", "something in the folder went away while the archive was unpacked")
+    return file_error(refusal)
 
 
 def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:
@@ -61,13 +98,21 @@ def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:
 
 
 def _general(number: int, not_allowed: str) -> HatchwayError:
-    if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY}:
+    if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY, errno.EBUSY}:
         return Conflict("not_permitted", not_allowed)
     if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return storage_full()
     if number in {errno.EMFILE, errno.ENFILE}:
         return Unavailable("too_many_requests", "too many files are being written in this VM", "try again")
     return Unavailable("vm_failed", "the VM could not do this")
+
+
+def _too_busy(number: int) -> HatchwayError:
+    if number != errno.EMFILE:
+        return Conflict(
+            "too_many_processes", "the VM is at its limit of processes or memory", "stop some of its processes"
+        )
+    return Unavailable("too_many_requests", "too many actions on files are under way in this VM", "try again")
 
 
 def storage_full() -> HatchwayError:

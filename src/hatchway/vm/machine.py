@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from hatchway.options import Limits
-from hatchway.vm import files
 from hatchway.vm.dial import Dialer
+from hatchway.vm.machine_files import MachineFiles
 from hatchway.vm.processes import Processes
 from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
@@ -19,11 +19,11 @@ from hatchway.vm.waiting_room import WaitingRoom
 SHELL = "/bin/sh"
 
 
-class Machine:
+class Machine(MachineFiles):
     """A running VM. Made by `Machine.boot`; ends by `stop`, or when its guest init ends."""
 
     def __init__(self, guest: Guest, processes: Processes) -> None:
-        self._channel = guest.channel
+        super().__init__(guest.channel)
         self._dialer = Dialer(guest.channel, guest.sockets)
         self.processes = processes
         self._waiting_room = WaitingRoom(self._dialer, processes)
@@ -87,22 +87,6 @@ class Machine:
         return await self._waiting_room.dial(
             port, connect_seconds=connect_seconds, wait_seconds=wait_seconds, arrived=arrived
         )
-
-    async def write_file(self, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
-        """See `files.write_file`."""
-        return await files.write_file(self._channel, path, chunks, mode)
-
-    def read_file(self, path: bytes) -> AbstractAsyncContextManager[files.OpenFile]:
-        """See `files.open_file`."""
-        return files.open_file(self._channel, path)
-
-    async def exists(self, path: bytes) -> bool:
-        """See `files.exists`."""
-        return await files.exists(self._channel, path)
-
-    async def delete_file(self, path: bytes) -> None:
-        """See `files.delete`."""
-        await files.delete(self._channel, path)
 
     @asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:

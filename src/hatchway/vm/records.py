@@ -7,13 +7,15 @@ token, a standard input or an environment: all three may hold secrets.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hatchway.preview.grant import CorsMode
 
 VmState = Literal["running", "stopped"]
 ProcessState = Literal["running", "exited"]
 StreamName = Literal["stdout", "stderr"]
+FileKind = Literal["file", "directory", "symlink", "other"]
+"""`other`: a device, socket or pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,54 @@ class VmInfo:
     """A stopped VM starts by itself on first use."""
     created_at: float
     """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What there is to say of a file, folder or link (stat(2))."""
+
+    kind: FileKind
+    size: int
+    mode: int
+    """Permission bits."""
+    uid: int
+    gid: int
+    """Its owner, as the VM's own processes see it."""
+    modified_at: float
+    """Seconds since the epoch."""
+    target: bytes | None = None
+    """What a link leads to. None for anything else, and for the kernel's own links in /proc."""
+
+
+class FileEntry(NamedTuple):
+    """Something in a folder that is listed."""
+
+    path: bytes
+    """Relative to that folder."""
+    kind: FileKind
+    size: int
+    """Bytes, as lstat(2) says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingEnd:
+    """The end of a list: always the last thing told."""
+
+    entries: int
+    unreadable: int
+    """How many folders could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What an archive brought."""
+
+    entries: int
+    """Files, folders and links."""
+    size: int
+    """Bytes of content."""
+    skipped: int
+    """Devices and pipes, which were left out."""
 
 
 @dataclass(frozen=True, slots=True)

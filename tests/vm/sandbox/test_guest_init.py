@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hatchway.vm.sandbox import guest_init, wire
+from hatchway.vm.sandbox.descriptors import close_fds_except
 from hatchway.vm.sandbox.guest_init import GuestInit
 
 
@@ -179,5 +180,5 @@ def test_every_fd_but_those_kept_is_closed(kept: set[int], monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "closerange", close_range)
-        guest_init.close_fds_except(*kept)
+        close_fds_except(*kept)
     assert closed == set(range(1000)) - kept

@@ -15,12 +15,15 @@ What runs in the zygote and in guests:
 
 - `zygote`: forks; enters cgroups, writes id maps, makes idmapped mounts.
 - `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
-- `guest_files`: the file requests that it serves; `guest_processes`: what it tells of processes.
+- `guest_files`: the file requests that it serves, and `guest_paths`: where their paths lead; `guest_processes`: what it
+  tells of processes.
+- `guest_worker`: its children, which do what takes long: `guest_transfers`, with `guest_trees` and `globs` (pure).
+- `frames`: what those say. Pure. `descriptors`: which fds a process keeps.
 - `root_fs`: the mounts of a guest, in order.
 - `seccomp`, `capabilities`, `rlimits`: what a guest may do and use.
 - `syscalls`: the kernel calls that Python's os module lacks, through ctypes.
 - `wire`: messages between the server, the zygote and guests.
 
 Everything the zygote and guest init need is imported before the first fork: after pivot_root an import would read files
-that the guest controls. They import nothing but the standard library and this package.
+that the guest controls. They import nothing but the standard library, this package and `hatchway.archive`.
 """

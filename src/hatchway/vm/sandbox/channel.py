@@ -38,6 +38,12 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str = ""
     handle: int = 0
     kind: str | None = None
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int = 0
+    target: str | None = None
     age: float | None = None
 
 

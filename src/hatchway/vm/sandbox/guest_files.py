@@ -3,6 +3,8 @@
 The server never opens a path of the guest itself: guest init opens it and hands out an fd, so a symbolic link can lead
 nowhere but into the VM. Only regular files outside /proc are handed out: /proc/self would mean guest init itself, and a
 FIFO or device would block or do something else than a file does.
+
+What takes a moment is done here; what may take long is begun here and done by a worker, whose pipe is on the answer.
 """
 
 from __future__ import annotations
@@ -12,7 +14,17 @@ import os
 import stat
 from collections.abc import Callable
 
-from hatchway.vm.sandbox import syscalls
+from hatchway.archive.descent import kind_of
+from hatchway.vm.sandbox import guest_transfers, syscalls
+from hatchway.vm.sandbox.guest_paths import (
+    Place,
+    find_place,
+    make_folder,
+    make_folders,
+    open_folder,
+    open_for_reading,
+)
+from hatchway.vm.sandbox.guest_worker import Outlet, Workers
 from hatchway.vm.sandbox.wire import Message
 
 MAX_UNFINISHED_WRITES = 256
@@ -32,9 +44,14 @@ class _UnfinishedWrite:
 
 
 class FileRequests:
-    """Answers `open`, `create`, `commit`, `discard`, `stat` and `delete`."""
+    """Answers the requests that are about files.
 
-    def __init__(self) -> None:
+    Args:
+        workers: do what takes long.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
         self._unfinished: dict[int, _UnfinishedWrite] = {}
         self._last_handle = 0
         self.operations: dict[str, Callable[[Message, list[int]], Message]] = {
@@ -44,6 +61,11 @@ class FileRequests:
             "discard": self._discard,
             "stat": self._stat,
             "delete": self._delete,
+            "mkdir": self._mkdir,
+            "move": self._move,
+            "list": self._list,
+            "archive": self._archive,
+            "unpack": self._unpack,
         }
 
     def discard_all(self) -> None:
@@ -52,16 +74,7 @@ class FileRequests:
             self._discard({"handle": handle}, [])
 
     def _open(self, request: Message, reply_fds: list[int]) -> Message:
-        fd = syscalls.open_without_magic_links(_path(request), _READ_FLAGS)
-        try:
-            status = os.fstat(fd)
-            _require_regular(status)
-            if syscalls.is_procfs(fd):
-                raise OSError(errno.EACCES, "kind")
-        except OSError:
-            os.close(fd)
-            raise
-        reply_fds.append(fd)
+        reply_fds.append(_open_file(_path(request)))
         return {}
 
     def _create(self, request: Message, reply_fds: list[int]) -> Message:
@@ -79,7 +92,10 @@ class FileRequests:
             mode = stat.S_IMODE(existing.st_mode)
         if request["mode"] is not None:
             mode = int(request["mode"]) & 0o7777
-        temporary = os.path.join(os.path.dirname(target), b".hatchway-" + os.urandom(8).hex().encode())
+        folder = os.path.dirname(target)
+        if request["parents"]:
+            os.close(make_folders(folder)[0])
+        temporary = os.path.join(folder, b".hatchway-" + os.urandom(8).hex().encode())
         fd = syscalls.open_without_magic_links(temporary, _CREATE_FLAGS, 0o600)
         self._last_handle += 1
         self._unfinished[self._last_handle] = _UnfinishedWrite(fd, temporary, target, mode)
@@ -105,29 +121,167 @@ class FileRequests:
         return {}
 
     def _stat(self, request: Message, _reply_fds: list[int]) -> Message:
+        flags = os.O_PATH if request["follow"] else os.O_PATH | os.O_NOFOLLOW
+        fd = syscalls.open_without_magic_links(_path(request), flags)
         try:
-            status = os.stat(_path(request))
-        except (FileNotFoundError, NotADirectoryError):
-            return {"kind": None}
-        return {"kind": _kind(status)}
+            status = os.fstat(fd)
+            target = None
+            # What a link of /proc leads to may be no path of the guest's at all.
+            if stat.S_ISLNK(status.st_mode) and not syscalls.is_procfs(fd):
+                # Bytes as text, one for one: JSON that holds them as they are would not be read.
+                target = os.readlink(b"", dir_fd=fd).decode("latin-1")
+        finally:
+            os.close(fd)
+        return {
+            "kind": kind_of(status.st_mode),
+            "size": status.st_size,
+            "mode": stat.S_IMODE(status.st_mode),
+            "uid": status.st_uid,
+            "gid": status.st_gid,
+            "mtime_ns": status.st_mtime_ns,
+            "target": target,
+        }
 
-    def _delete(self, request: Message, _reply_fds: list[int]) -> Message:
+    def _delete(self, request: Message, reply_fds: list[int]) -> Message:
+        place = find_place(_path(request))
+        try:
+            if not stat.S_ISDIR(place.status().st_mode):
+                os.unlink(place.name, dir_fd=place.folder)
+                return {}
+            try:
+                os.rmdir(place.name, dir_fd=place.folder)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY or not request["recursive"]:
+                    raise
+
+                def work(outlet: Outlet, _inlet: int) -> None:
+                    guest_transfers.remove(outlet, place)
+
+                self._workers.start(work, reply_fds, [place.folder])
+            return {}
+        finally:
+            place.close()
+
+    def _mkdir(self, request: Message, _reply_fds: list[int]) -> Message:
+        path, mode = _path(request), request["mode"]
+        if mode is not None:
+            mode = int(mode) & 0o7777
+        try:
+            if request["recursive"]:
+                os.close(make_folders(path, mode)[0])
+            else:
+                place = find_place(path)
+                try:
+                    make_folder(place.folder, place.name, mode)
+                finally:
+                    place.close()
+        except OSError as error:
+            # In the way of all folders, also of those above, is what is none; in the way of one is anything.
+            in_the_way = errno.ENOTDIR if request["recursive"] else errno.EEXIST
+            if error.errno == in_the_way or error.errno == errno.EBUSY:
+                raise OSError(errno.EEXIST, "exists") from None
+            raise
+        return {}
+
+    def _move(self, request: Message, reply_fds: list[int]) -> Message:
+        source = find_place(_path(request, "source"))
+        try:
+            target = find_place(_path(request, "target"))
+            try:
+                self._move_between(source, target, reply_fds)
+            finally:
+                target.close()
+        finally:
+            source.close()
+        return {}
+
+    def _move_between(self, source: Place, target: Place, reply_fds: list[int]) -> None:
+        is_folder = stat.S_ISDIR(source.status().st_mode)
+        if target.is_folder and not is_folder:
+            raise OSError(errno.ENOTDIR, "move")
+        try:
+            os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
+            return
+        except OSError as error:
+            # Another file system, or a folder of a lower layer, which overlayfs does not rename.
+            if error.errno != errno.EXDEV:
+                raise OSError(error.errno, "move") from None
+        if syscalls.is_procfs(source.folder):
+            raise OSError(errno.EACCES, "kind")
+
+        def work(outlet: Outlet, _inlet: int) -> None:
+            guest_transfers.move(outlet, source, target)
+
+        self._workers.start(work, reply_fds, [source.folder, target.folder])
+
+    def _list(self, request: Message, reply_fds: list[int]) -> Message:
+        excluded = [os.fsencode(pattern) for pattern in request["exclude"]]
+        max_depth = request["max_depth"]
+        folder = open_folder(_path(request))
+        try:
+
+            def work(outlet: Outlet, _inlet: int) -> None:
+                guest_transfers.tell_entries(outlet, folder, max_depth, excluded)
+
+            self._workers.start(work, reply_fds, [folder])
+        finally:
+            os.close(folder)
+        return {}
+
+    def _archive(self, request: Message, reply_fds: list[int]) -> Message:
         path = _path(request)
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            os.rmdir(path)
-        else:
-            os.unlink(path)
+        found = _open_anything(path)
+        try:
+
+            def work(outlet: Outlet, _inlet: int) -> None:
+                guest_transfers.pack(outlet, found, os.path.basename(path.rstrip(b"/")))
+
+            self._workers.start(work, reply_fds, [found])
+        finally:
+            os.close(found)
+        return {}
+
+    def _unpack(self, request: Message, reply_fds: list[int]) -> Message:
+        found, made = make_folders(_path(request))
+        try:
+            folder = open_for_reading(found)
+        finally:
+            os.close(found)
+        try:
+
+            def work(outlet: Outlet, inlet: int) -> None:
+                guest_transfers.unpack(outlet, inlet, folder, is_new=made)
+
+            self._workers.start(work, reply_fds, [folder], takes_input=True)
+        finally:
+            os.close(folder)
         return {}
 
 
-def _path(request: Message) -> bytes:
-    return os.fsencode(request["path"])
+def _path(request: Message, which: str = "path") -> bytes:
+    return os.fsencode(request[which])
 
 
-def _kind(status: os.stat_result) -> str:
-    if stat.S_ISREG(status.st_mode):
-        return "file"
-    return "directory" if stat.S_ISDIR(status.st_mode) else "other"
+def _open_anything(path: bytes) -> int:
+    """Open a folder or regular file for reading."""
+    try:
+        return open_folder(path)
+    except OSError as error:
+        if (error.errno, error.strerror) != (errno.ENOTDIR, "folder"):
+            raise
+    return _open_file(path)
+
+
+def _open_file(path: bytes) -> int:
+    fd = syscalls.open_without_magic_links(path, _READ_FLAGS)
+    try:
+        _require_regular(os.fstat(fd))
+        if syscalls.is_procfs(fd):
+            raise OSError(errno.EACCES, "kind")
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _require_regular(status: os.stat_result) -> None:

@@ -10,7 +10,7 @@ process it started.
 - `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
   namespace it was made in).
 - `youngest`: how long ago the youngest process in the VM began.
-- the file requests of `guest_files`.
+- the file requests of `guest_files`; what of them takes long is done by the children of `guest_worker`.
 
 When the server goes, the socket closes, this process ends, and the kernel ends everything else in its pid namespace.
 """
@@ -27,6 +27,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from hatchway.vm.sandbox import capabilities, guest_files, guest_processes, rlimits, root_fs, syscalls, wire
+from hatchway.vm.sandbox.descriptors import close_fds_except
+from hatchway.vm.sandbox.guest_worker import Workers
 from hatchway.vm.sandbox.wire import Message
 
 FIRST_NAMESPACES = (
@@ -46,8 +48,6 @@ HOST_NAME = "vm"
 HOME = "/home/user"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_SOCKETS_PER_REQUEST = 16
-
-_ABOVE_EVERY_FD = 1 << 30  # above the kernel's fs.nr_open; closerange is one call, however long the range
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -169,7 +169,8 @@ class GuestInit:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._children: set[int] = set()
-        self._files = guest_files.FileRequests()
+        self._workers = Workers()
+        self._files = guest_files.FileRequests(self._workers)
         self._operations = {
             "spawn": self._spawn,
             "signal": self._signal,
@@ -223,6 +224,7 @@ class GuestInit:
                 return
             if pid == 0:
                 return
+            self._workers.ended(pid)
             if pid in self._children:
                 self._children.discard(pid)
                 self._channel.send(wire.encode({"op": "exited", "pid": pid, "status": status}))
@@ -281,12 +283,13 @@ class GuestInit:
         return {}
 
     def _youngest(self, _request: Message, _reply_fds: list[int]) -> Message:
-        return {"age": guest_processes.youngest_age()}
+        return {"age": guest_processes.youngest_age(self._workers.pids)}
 
 
 def _what(error: OSError) -> str:
     """Which part of a request failed: the short word that this module puts in its own errors."""
-    return error.strerror if error.strerror in {"command", "cwd", "process", "kind"} else ""
+    words = {"command", "cwd", "process", "kind", "folder", "exists", "move", "workers"}
+    return error.strerror if error.strerror in words else ""
 
 
 def _enter(folder: str) -> None:
@@ -308,16 +311,6 @@ def _find_program(name: bytes, path: bytes) -> bytes:
                 return candidate
             found = errno.EACCES
     raise OSError(found, "command")
-
-
-def close_fds_except(*kept: int) -> None:
-    """Close every other fd (close_range(2)): one left open would be a way from a guest to whatever it refers to."""
-    low = 0
-    for fd in sorted(kept):
-        if low < fd:  # CPython turns an empty range from 0 into one that has no end
-            os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, _ABOVE_EVERY_FD)
 
 
 def wait_readable(*fds: int) -> Iterator[int]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _STATE, _START = 0, 19
 """Fields of /proc/pid/stat behind the process's name, which may hold anything (proc_pid_stat(5))."""
 
 
-def youngest_age() -> float | None:
+def youngest_age(workers: Collection[int] = ()) -> float | None:
     """Seconds since the youngest process but PID 1 began, those that its other processes started included.
 
     None if none runs. The dead that nobody has collected yet do not count.
+
+    Args:
+        workers: the pids of PID 1's own workers, which do not count either: none of them will ever serve anything.
     """
     starts = []
     for pid in os.listdir("/proc"):
-        if pid.isdecimal() and pid != "1":
+        if pid.isdecimal() and pid != "1" and int(pid) not in workers:
             fields = _stat(pid)
             if len(fields) > _START and fields[_STATE] not in {b"Z", b"X"}:
                 starts.append(int(fields[_START]))

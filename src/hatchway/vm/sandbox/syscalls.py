@@ -117,10 +117,10 @@ def move_mount(tree: int, target: str) -> None:
     _check(result, f"move_mount to {target}")
 
 
-def open_without_magic_links(path: bytes, flags: int, mode: int = 0) -> int:
+def open_without_magic_links(path: bytes, flags: int, mode: int = 0, *, folder: int = _AT_FDCWD) -> int:
     """openat2(2) that follows symbolic links, but never those of /proc that jump to another file or root."""
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode if flags & os.O_CREAT else 0, RESOLVE_NO_MAGICLINKS)
-    return _check(_libc.syscall(_OPENAT2, _AT_FDCWD, path, how, ctypes.c_size_t(len(how))), "open")
+    return _check(_libc.syscall(_OPENAT2, folder, path, how, ctypes.c_size_t(len(how))), "open")
 
 
 def is_procfs(fd: int) -> bool:

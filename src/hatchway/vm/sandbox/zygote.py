@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, seccomp, syscalls, wire
+from hatchway.vm.sandbox.descriptors import close_fds_except
 from hatchway.vm.sandbox.syscalls import (
     MOUNT_ATTR_IDMAP,
     MOUNT_ATTR_NODEV,
@@ -36,7 +37,7 @@ def main(control_fd: int) -> NoReturn:
     """Serve launch requests on the socket `control_fd` until its other end closes."""
     os.setsid()
     os.umask(0o022)
-    guest_init.close_fds_except(0, 1, 2, control_fd)
+    close_fds_except(0, 1, 2, control_fd)
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
