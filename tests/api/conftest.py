@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,19 +17,23 @@ from starlette.applications import Starlette
 
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
-from hatchway.errors import HatchwayError, NotFound
+from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import PreviewOptions
 from hatchway.preview.grant import CorsMode, validate_expiry
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
     ExecRequest,
     Exit,
+    FileEntry,
+    FileInfo,
+    ListingEnd,
     MintedPreview,
     Output,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    Unpacked,
     VmInfo,
 )
 
@@ -66,6 +70,9 @@ class MemoryServices:
         self.running, self.left = asyncio.Event(), asyncio.Event()
         self.exited = asyncio.Event()
         self.size_error = 0
+        self.done: list[tuple[object, ...]] = []
+        """What was asked for about files, with all its options."""
+        self.listing: list[list[FileEntry] | ListingEnd | BaseException] = [ListingEnd(0, 0)]
 
     def _check(self, vm_id: str) -> None:
         if self.refusal is not None:
@@ -100,12 +107,19 @@ class MemoryServices:
         self.vms = {key: info for key, info in self.vms.items() if info.id != vm_id}
 
     async def write_file(
-        self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
+        self,
+        vm_id: str,
+        path: bytes,
+        chunks: AsyncIterator[bytes],
+        mode: int | None,
+        *,
+        parents: bool = False,
     ) -> int:
         self._check(vm_id)
         content = b"".join([chunk async for chunk in chunks])
         self.files[vm_id, path] = content
         self.modes[vm_id, path] = mode
+        self.done.append(("write", path, parents))
         return len(content)
 
     @asynccontextmanager
@@ -120,10 +134,63 @@ class MemoryServices:
         self._check(vm_id)
         return (vm_id, path) in self.files
 
-    async def delete_file(self, vm_id: str, path: bytes) -> None:
+    async def file_info(self, vm_id: str, path: bytes, *, follow: bool) -> FileInfo:
         self._check(vm_id)
+        if path.endswith(b"link"):
+            return FileInfo("symlink", 3, 0o777, 0, 0, 1_000_000.5, b"a\xff")
+        if (vm_id, path) not in self.files:
+            raise NotFound("file_not_found", "there is no such file")
+        self.done.append(("stat", path, follow))
+        return FileInfo("file", len(self.files[vm_id, path]), 0o644, 1, 2, 1_000_000.5)
+
+    async def make_directory(self, vm_id: str, path: bytes, *, recursive: bool, mode: int | None) -> None:
+        self._check(vm_id)
+        self.done.append(("mkdir", path, recursive, mode))
+
+    async def move_file(self, vm_id: str, source: bytes, target: bytes) -> None:
+        self._check(vm_id)
+        self.done.append(("move", source, target))
+
+    async def delete_file(self, vm_id: str, path: bytes, *, recursive: bool = False) -> None:
+        self._check(vm_id)
+        self.done.append(("delete", path, recursive))
         if self.files.pop((vm_id, path), None) is None:
             raise NotFound("file_not_found", "there is no such file")
+
+    @asynccontextmanager
+    async def list_folder(
+        self, vm_id: str, path: bytes, max_depth: int | None, exclude: Sequence[bytes]
+    ) -> AsyncIterator[AsyncIterator[list[FileEntry] | ListingEnd]]:
+        self._check(vm_id)
+        self.done.append(("list", path, max_depth, *exclude))
+        try:
+            yield self._play_list()
+        finally:
+            self.left.set()
+
+    async def _play_list(self) -> AsyncIterator[list[FileEntry] | ListingEnd]:
+        for step in self.listing:
+            if isinstance(step, BaseException):
+                raise step
+            yield step
+
+    @asynccontextmanager
+    async def archive(self, vm_id: str, path: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
+        self._check(vm_id)
+        if (vm_id, path) not in self.files:
+            raise NotFound("file_not_found", "there is no such file")
+        yield self._pieces(self.files[vm_id, path])
+
+    async def _pieces(self, content: bytes) -> AsyncIterator[bytes]:
+        yield content
+        if self.size_error:
+            raise Unavailable("vm_failed", "the VM gave a wrong answer")
+
+    async def unpack(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes]) -> Unpacked:
+        self._check(vm_id)
+        content = b"".join([chunk async for chunk in chunks])
+        self.files[vm_id, path] = content
+        return Unpacked(1, len(content), 2)
 
     @asynccontextmanager
     async def exec(self, vm_id: str, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:

@@ -59,10 +59,12 @@ async def test_an_upload_that_breaks_off_writes_nothing(
     ended = asyncio.Event()
     write_file = services.write_file
 
-    async def watch(vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None) -> int:
+    async def watch(
+        vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None, *, parents: bool
+    ) -> int:
         writing.set()
         try:
-            return int(await write_file(vm_id, path, chunks, mode))
+            return int(await write_file(vm_id, path, chunks, mode, parents=parents))
         finally:
             ended.set()
 

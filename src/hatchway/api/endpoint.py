@@ -45,7 +45,9 @@ class Endpoint:
 
         try:
             request = Request(scope, receive)
-            request.state.query = parse_query(scope["query_string"], operation.query_names)
+            request.state.query, request.state.lists = parse_query(
+                scope["query_string"], operation.query_names, operation.repeated_names
+            )
             answer = await operation.handler(self._services, request)
             await answer(scope, receive, send_and_note)
             return

@@ -14,12 +14,14 @@ from hatchway.api.services import Services
 Handler = Callable[[Services, Request], Awaitable[ASGIApp]]
 """Does the operation; returns the answer, which is an ASGI app. Raises `HatchwayError`s.
 
-`request.state.query` holds the query parameters that the operation knows, as bytes by name.
+`request.state.query` holds the query parameters that the operation knows, as bytes by name, and `request.state.lists`
+those that may be repeated, as lists.
 """
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
 NDJSON = "application/x-ndjson"
+TAR = "application/x-tar"
 
 VM_ERRORS = ((503, "vm_boot_failed"), (503, "vm_failed"), (503, "vm_stopped"))
 """Refusals of an operation that needs the VM to run."""
@@ -46,6 +48,8 @@ class Parameter:
     description: str
     schema: Mapping[str, Any]
     required: bool = True
+    repeated: bool = False
+    """Whether it may be there more than once: then its values are in `request.state.lists`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,11 @@ class Operation:
     def query_names(self) -> frozenset[str]:
         """The query parameters that it knows."""
         return frozenset(parameter.name for parameter in self.query)
+
+    @property
+    def repeated_names(self) -> frozenset[str]:
+        """Those of them that may be there more than once."""
+        return frozenset(parameter.name for parameter in self.query if parameter.repeated)
 
     @property
     def all_errors(self) -> tuple[tuple[int, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import unquote_to_bytes
 
 from hatchway.errors import InvalidRequest
@@ -11,8 +11,10 @@ from hatchway.errors import InvalidRequest
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def parse_query(raw: bytes, names: Collection[str]) -> dict[str, bytes]:
-    """The parameters of a query.
+def parse_query(
+    raw: bytes, names: Collection[str], repeated: Collection[str] = ()
+) -> tuple[dict[str, bytes], dict[str, list[bytes]]]:
+    """The parameters of a query: those that may be there once, and the lists of the others.
 
     As in `application/x-www-form-urlencoded`, `+` stands for a space and `%2B` for a plus sign
     (https://url.spec.whatwg.org/#urlencoded-parsing).
@@ -20,11 +22,13 @@ def parse_query(raw: bytes, names: Collection[str]) -> dict[str, bytes]:
     Args:
         raw: what follows the `?`, as received.
         names: the parameters that the operation knows.
+        repeated: those of them that may be there more than once.
 
     Raises:
         InvalidRequest: `invalid_query` for an unknown or repeated parameter or a broken percent-encoding.
     """
     found: dict[str, bytes] = {}
+    lists: dict[str, list[bytes]] = {name: [] for name in repeated}
     for pair in raw.split(b"&"):
         if not pair:
             continue
@@ -33,10 +37,23 @@ def parse_query(raw: bytes, names: Collection[str]) -> dict[str, bytes]:
         if name not in names:
             known = ", ".join(f"`{known}`" for known in sorted(names)) or "none"
             raise InvalidRequest("invalid_query", f"the query has an unknown parameter; known here: {known}")
+        if name in lists:
+            lists[name].append(_decode(value))
+            continue
         if name in found:
             raise InvalidRequest("invalid_query", f"the query must have `{name}` once only")
         found[name] = _decode(value)
-    return found
+    return found, lists
+
+
+def read_flag(query: Mapping[str, bytes], name: str, *, default: bool = False) -> bool:
+    """A parameter that is `true` or `false`; or `InvalidRequest` `invalid_query`."""
+    value = query.get(name)
+    if value is None:
+        return default
+    if value not in {b"true", b"false"}:
+        raise InvalidRequest("invalid_query", f"`{name}` must be true or false")
+    return value == b"true"
 
 
 def _decode(value: bytes) -> bytes:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from hatchway.api import about, execution, files, previews, processes, vms
+from hatchway.api import (
+    about,
+    execution,
+    file_archive,
+    file_listing,
+    file_tree,
+    files,
+    previews,
+    processes,
+    vms,
+)
 from hatchway.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *about.OPERATIONS,
     *vms.OPERATIONS,
     *files.OPERATIONS,
+    *file_tree.OPERATIONS,
+    *file_listing.OPERATIONS,
+    *file_archive.OPERATIONS,
     *execution.OPERATIONS,
     *processes.OPERATIONS,
     *previews.OPERATIONS,

@@ -147,18 +147,6 @@ class Vms(Answer, frozen=True):
     vms: list[Vm]
 
 
-class Written(Answer, frozen=True):
-    """A file was written."""
-
-    size: Annotated[int, Meta(description="Its size in bytes.")]
-
-
-class Exists(Answer, frozen=True):
-    """Whether there is anything at a path."""
-
-    exists: bool
-
-
 class Exec(Body):
     """A command to run to its end."""
 

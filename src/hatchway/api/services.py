@@ -5,7 +5,7 @@ Every method raises `HatchwayError`s only; their `status` decides the status of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -13,11 +13,15 @@ from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
     ExecRequest,
+    FileEntry,
+    FileInfo,
+    ListingEnd,
     MintedPreview,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    Unpacked,
     VmInfo,
 )
 
@@ -68,7 +72,13 @@ class Services(Protocol):
         ...
 
     async def write_file(
-        self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
+        self,
+        vm_id: str,
+        path: bytes,
+        chunks: AsyncIterator[bytes],
+        mode: int | None,
+        *,
+        parents: bool = False,
     ) -> int:
         """Write a whole file, all or nothing: an error raised by `chunks` leaves what was there before.
 
@@ -77,6 +87,7 @@ class Services(Protocol):
             path: where to.
             chunks: the content.
             mode: permission bits; None: as for any new file.
+            parents: make the folders above it that are not there.
 
         Returns:
             The bytes written.
@@ -91,8 +102,62 @@ class Services(Protocol):
         """Whether there is anything at `path`."""
         ...
 
-    async def delete_file(self, vm_id: str, path: bytes) -> None:
-        """Delete one file."""
+    async def file_info(self, vm_id: str, path: bytes, *, follow: bool) -> FileInfo:
+        """What there is to say of what is at `path`.
+
+        Args:
+            vm_id: the VM.
+            path: of a file, folder or link.
+            follow: whether a link means what it leads to.
+
+        Raises:
+            NotFound: `file_not_found`, here and wherever something must be there.
+        """
+        ...
+
+    async def make_directory(self, vm_id: str, path: bytes, *, recursive: bool, mode: int | None) -> None:
+        """Make a folder; with `recursive` those above it too, and one that is there is no error.
+
+        Raises:
+            Conflict: `already_exists`.
+        """
+        ...
+
+    async def move_file(self, vm_id: str, source: bytes, target: bytes) -> None:
+        """Move a file, folder or link as rename(2) does, also to another file system."""
+        ...
+
+    async def delete_file(self, vm_id: str, path: bytes, *, recursive: bool = False) -> None:
+        """Delete a file, a link itself or an empty folder; with `recursive` a folder with all that is in it.
+
+        Raises:
+            Conflict: `directory_not_empty`.
+        """
+        ...
+
+    def list_folder(
+        self, vm_id: str, path: bytes, max_depth: int | None, exclude: Sequence[bytes]
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[FileEntry] | ListingEnd]]:
+        """What is in a folder, then one `ListingEnd`; entering raises what stands in the way.
+
+        Args:
+            vm_id: the VM.
+            path: of the folder.
+            max_depth: 1: its own entries; None: all the way down.
+            exclude: patterns of what is left out.
+        """
+        ...
+
+    def archive(self, vm_id: str, path: bytes) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A folder or file as a tar archive; entering raises what stands in the way."""
+        ...
+
+    async def unpack(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes]) -> Unpacked:
+        """Unpack a tar archive into a folder, which is made if it is not there.
+
+        Raises:
+            InvalidRequest: `invalid_archive`, `archive_cut_short`; what came before is unpacked.
+        """
         ...
 
     def exec(

@@ -4,11 +4,13 @@
 
 What both share, and what does no I/O:
 
-- `answers`, `process_answers`: what calls return.
+- `answers`, `file_answers`, `process_answers`: what calls return.
 - `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one. Pure.
 - `parameters`: what callers give, as the control API takes it. Pure.
 - `exec_stream`, `output_stream`: the lines that the output of a command and of a spawned process comes as; `lines`:
   lines out of pieces. Pure.
+- `listing_stream`: the lines that the list of a folder comes as. Pure.
+- `local_files`: files and folders of the client's own machine.
 - `process_tree`: processes by who started whom. Pure.
 - `wire`: the bodies of the control API's answers, as far as the client reads them.
 - `problems`: an answer that is a refusal, as a `HatchwayError`; `connection_errors`: no answer, as one. Pure.
@@ -23,6 +25,7 @@ from hatchway.client.answers import (
     PreviewInfo,
     VmInfo,
 )
+from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritten, Transferred
 from hatchway.client.process_answers import (
     OutputChunk,
     OutputCounts,
@@ -40,8 +43,12 @@ __all__ = [
     "Agent",
     "AsyncClient",
     "Client",
+    "DirEntry",
     "ExecResult",
     "FetchResponse",
+    "FileRead",
+    "FileStat",
+    "FileWritten",
     "OutputChunk",
     "OutputCounts",
     "Preview",
@@ -54,6 +61,7 @@ __all__ = [
     "SyncProcess",
     "SyncVmKind",
     "SystemProcess",
+    "Transferred",
     "VmInfo",
     "VmKind",
     "create_client",

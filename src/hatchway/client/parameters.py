@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_from_bytes
 
@@ -14,8 +14,12 @@ from hatchway.preview.token import ID_LENGTH, is_preview_id
 from hatchway.vm.key import Key, format_key
 
 
-def path_query(path: object) -> str:
+def path_query(path: object, name: str = "path") -> str:
     """`path=…`. A path is bytes, as it is to the kernel; what is wrong with it is the server's to say.
+
+    Args:
+        path: text or bytes.
+        name: of the parameter.
 
     Raises:
         InvalidRequest: `invalid_path` if it is neither bytes nor text that can be bytes.
@@ -27,7 +31,26 @@ def path_query(path: object) -> str:
             raise InvalidRequest("invalid_path", "a path must be valid Unicode text, or bytes") from None
     elif not isinstance(path, bytes):
         raise InvalidRequest("invalid_path", f"a path must be text or bytes, not {type(path).__name__}")
-    return "path=" + quote_from_bytes(path, safe="/")
+    return f"{name}=" + quote_from_bytes(path, safe="/")
+
+
+def flag_query(name: str, *, flag: bool) -> str:
+    """`&name=true` if it is set."""
+    return f"&{name}=true" if flag else ""
+
+
+def listing_query(max_depth: object, exclude: str | bytes | Iterable[str | bytes]) -> str:
+    """`&max_depth=…&exclude=…`; or `InvalidRequest` `invalid_max_depth` or `invalid_path`."""
+    query = ""
+    if max_depth is not None:
+        if isinstance(max_depth, bool) or not isinstance(max_depth, int) or max_depth < 1:
+            raise InvalidRequest(
+                "invalid_max_depth", "max_depth must be a whole number of at least 1, or None"
+            )
+        query += f"&max_depth={max_depth}"
+    # One text is an iterable of texts too, but never what was meant.
+    patterns = [exclude] if isinstance(exclude, str | bytes) else exclude
+    return query + "".join(f"&{path_query(pattern, 'exclude')}" for pattern in patterns)
 
 
 def mode_query(mode: object) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client import answers, process_answers
+from hatchway.client import answers, file_answers, process_answers
 from hatchway.preview.grant import CorsMode
 
 
@@ -48,6 +48,32 @@ class Exists(msgspec.Struct):
     """The answer to `GET …/files/exists`."""
 
     exists: bool
+
+
+class FileStat(msgspec.Struct):
+    """The answer to `GET …/files/stat`."""
+
+    type: file_answers.FileType
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    modified_at: datetime
+    target: str | None = None
+    target_base64: bytes | None = None
+
+    def public(self) -> file_answers.FileStat:
+        """The same as the client's users see it."""
+        target = self.target if self.target_base64 is None else os.fsdecode(self.target_base64)
+        return file_answers.FileStat(
+            type=self.type,
+            size=self.size,
+            mode=self.mode,
+            uid=self.uid,
+            gid=self.gid,
+            modified_at=self.modified_at.astimezone(UTC),
+            target=target,
+        )
 
 
 class Spawned(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import hatchway
@@ -19,11 +19,15 @@ from hatchway.vm.key import Key
 from hatchway.vm.manager import VmManager
 from hatchway.vm.records import (
     ExecRequest,
+    FileEntry,
+    FileInfo,
+    ListingEnd,
     MintedPreview,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    Unpacked,
     VmInfo,
 )
 
@@ -71,11 +75,17 @@ class ServerServices:
         await self._gateway.close_grants(revoked)
 
     async def write_file(
-        self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes], mode: int | None
+        self,
+        vm_id: str,
+        path: bytes,
+        chunks: AsyncIterator[bytes],
+        mode: int | None,
+        *,
+        parents: bool = False,
     ) -> int:
         """See `Services`."""
         machine = await self._manager.running(vm_id)
-        return await machine.write_file(path, chunks, mode)
+        return await machine.write_file(path, chunks, mode, parents=parents)
 
     @asynccontextmanager
     async def read_file(self, vm_id: str, path: bytes) -> AsyncIterator[OpenFile]:
@@ -88,9 +98,42 @@ class ServerServices:
         """See `Services`."""
         return await (await self._manager.running(vm_id)).exists(path)
 
-    async def delete_file(self, vm_id: str, path: bytes) -> None:
+    async def file_info(self, vm_id: str, path: bytes, *, follow: bool) -> FileInfo:
         """See `Services`."""
-        await (await self._manager.running(vm_id)).delete_file(path)
+        return await (await self._manager.running(vm_id)).stat(path, follow=follow)
+
+    async def make_directory(self, vm_id: str, path: bytes, *, recursive: bool, mode: int | None) -> None:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        await machine.make_directory(path, recursive=recursive, mode=mode)
+
+    async def move_file(self, vm_id: str, source: bytes, target: bytes) -> None:
+        """See `Services`."""
+        await (await self._manager.running(vm_id)).move_file(source, target)
+
+    async def delete_file(self, vm_id: str, path: bytes, *, recursive: bool = False) -> None:
+        """See `Services`."""
+        await (await self._manager.running(vm_id)).delete_file(path, recursive=recursive)
+
+    @asynccontextmanager
+    async def list_folder(
+        self, vm_id: str, path: bytes, max_depth: int | None, exclude: Sequence[bytes]
+    ) -> AsyncIterator[AsyncIterator[list[FileEntry] | ListingEnd]]:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        async with machine.list_folder(path, max_depth, exclude) as listing:
+            yield listing
+
+    @asynccontextmanager
+    async def archive(self, vm_id: str, path: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        async with machine.archive(path) as pieces:
+            yield pieces
+
+    async def unpack(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes]) -> Unpacked:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).unpack(path, chunks)
 
     @asynccontextmanager
     async def exec(self, vm_id: str, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:

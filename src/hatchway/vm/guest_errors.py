@@ -110,7 +110,9 @@ def _general(number: int, not_allowed: str) -> HatchwayError:
 def _too_busy(number: int) -> HatchwayError:
     if number != errno.EMFILE:
         return Conflict(
-            "too_many_processes", "the VM is at its limit of processes or memory", "stop some of its processes"
+            "too_many_processes",
+            "the VM is at its limit of processes or memory",
+            "stop some of its processes",
         )
     return Unavailable("too_many_requests", "too many actions on files are under way in this VM", "try again")
 

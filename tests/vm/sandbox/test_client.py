@@ -55,7 +55,7 @@ async def test_a_launch(zygote: Zygote, request_of_a_vm: LaunchRequest) -> None:
     for fd in fds:
         os.close(fd)
     while not exits:
-        await channel.request("stat", path="/")
+        await channel.request("stat", path="/", follow=True)
     assert exits == [(answer.pid, 1 << 8)]
     channel.kill()
     await channel.wait_ended()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hatchway.client import wire
-from hatchway.client.aio.files import Files
 from hatchway.client.aio.previews import Previews
 from hatchway.client.aio.processes import Processes
 from hatchway.client.aio.services import Services
+from hatchway.client.aio.transfer import Transfer
 from hatchway.client.aio.transport import read_answer
 from hatchway.client.aio.vm_calls import vm_path
 from hatchway.client.answers import VmInfo
@@ -14,7 +14,7 @@ from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class Agent(Files, Processes, Services, Previews):
+class Agent(Transfer, Processes, Services, Previews):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it

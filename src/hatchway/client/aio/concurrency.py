@@ -39,5 +39,17 @@ async def time_limit(seconds: float | None) -> AsyncIterator[Deadline]:
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
-    """Call what waits for a disk or a name server, without holding up the event loop."""
+    """Call what waits for a name server, without holding up the event loop. If this is cancelled, the call goes on."""
     return await asyncio.to_thread(function, *arguments)
+
+
+async def finished_in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """As `in_thread`, for what uses an open file: if this is cancelled, it waits for the call, then ends."""
+    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait([call])
+        if not call.cancelled():
+            call.exception()
+        raise

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from hatchway.client import wire
 from hatchway.client.answers import VmInfo
-from hatchway.client.sync.files import Files
 from hatchway.client.sync.previews import Previews
 from hatchway.client.sync.processes import Processes
 from hatchway.client.sync.services import Services
+from hatchway.client.sync.transfer import Transfer
 from hatchway.client.sync.transport import read_answer
 from hatchway.client.sync.vm_calls import vm_path
 from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class SyncAgent(Files, Processes, Services, Previews):
+class SyncAgent(Transfer, Processes, Services, Previews):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it
