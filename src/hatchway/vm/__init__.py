@@ -4,7 +4,10 @@
 - `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
 - `machine`: one running VM and what can be asked of it: the conversation with its guest init.
 - `files`: reading and writing files inside the VM's view.
-- `processes`: running commands and their end; `output`: the pipes of a running one; `tail`: the end of a stream.
+- `processes`: those that the server has started in a VM; `process`: one of them; `arguments`: what they start with.
+- `output`: the pipes of their output, and a command's as it comes; `followed_output`: a spawned one's, kept in an
+  `output_log` (pure) and followed by any number; `input`: standard input; `tail`: the end of a stream as text. Pure.
+- `system_processes`: every process in a VM, whoever started it.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
