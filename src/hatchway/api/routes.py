@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchway.api import about, execution, files, previews, processes, vms
+from hatchway.api import about, execution, files, previews, process_io, processes, vms
 from hatchway.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -11,6 +11,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *files.OPERATIONS,
     *execution.OPERATIONS,
     *processes.OPERATIONS,
+    *process_io.OPERATIONS,
     *previews.OPERATIONS,
 )
 

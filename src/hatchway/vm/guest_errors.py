@@ -63,12 +63,17 @@ def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:
 def signal_error(refusal: GuestRefusal, pid: int) -> HatchwayError:
     """The error of sending a signal to a process that the server did not start."""
     if refusal.number == errno.ESRCH:
-        return NotFound(
-            "process_not_found",
-            f"no process {pid} runs in this VM",
-            "list all of the VM's processes for those there are",
-        )
+        return no_such_process(pid)
     return general_error(refusal)
+
+
+def no_such_process(pid: int) -> HatchwayError:
+    """The error for a pid that no process of the VM has."""
+    return NotFound(
+        "process_not_found",
+        f"no process {pid} runs in this VM",
+        "list all of the VM's processes for those there are",
+    )
 
 
 def general_error(refusal: GuestRefusal) -> HatchwayError:

@@ -14,14 +14,14 @@ from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, U
 from hatchway.vm.arguments import ENVIRONMENT, check_arguments
 from hatchway.vm.background import Background
 from hatchway.vm.followed_output import FollowedOutput
-from hatchway.vm.guest_errors import process_error, signal_error
+from hatchway.vm.guest_errors import no_such_process, process_error, signal_error
 from hatchway.vm.input import InputPipe
 from hatchway.vm.output import OutputQueue
 from hatchway.vm.output_log import OutputLogs
 from hatchway.vm.process import Command, Process, Spawned
 from hatchway.vm.records import Exit, OutputEvent, ProcessEvent, ProcessInfo, StreamName, SystemProcess
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
-from hatchway.vm.system_processes import read_all
+from hatchway.vm.system_processes import MAX_PID, read_all
 
 P = TypeVar("P", bound=Process)
 
@@ -232,6 +232,8 @@ class Processes:
             return
         if pid == 1:
             raise Conflict("not_permitted", "PID 1 is the VM itself", "destroy the VM to end it")
+        if pid > MAX_PID:
+            raise no_such_process(pid)
         assert self._channel is not None
         try:
             await self._channel.request("signal", pid=pid, signal=number, group=False)
