@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
-from hatchway.errors import HatchwayError, NotFound, Unavailable
+from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
 from hatchway.options import PreviewOptions
 from hatchway.preview.grant import CorsMode, validate_expiry
 from hatchway.vm.key import Key
@@ -29,10 +29,14 @@ from hatchway.vm.records import (
     ListingEnd,
     MintedPreview,
     Output,
+    OutputEnd,
+    OutputEvent,
+    OutputInfo,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    SystemProcess,
     Unpacked,
     VmInfo,
 )
@@ -60,7 +64,14 @@ class MemoryServices:
         self.files: dict[tuple[str, bytes], bytes] = {}
         self.modes: dict[tuple[str, bytes], int | None] = {}
         self.processes: dict[int, ProcessInfo] = {}
+        self.system_processes: list[SystemProcess] = []
         self.signals: list[tuple[int, int]] = []
+        self.stdin = b""
+        self.closed_stdin: list[int] = []
+        self.output_asked: list[tuple[int, int, bool]] = []
+        self.output_script: list[OutputEvent | BaseException | asyncio.Event] = [
+            OutputEnd(0, "running", None, None)
+        ]
         self.previews: dict[str, tuple[str, PreviewInfo]] = {}
         """By token: the VM, and what is listed."""
         self.script: list[ProcessEvent | BaseException | asyncio.Event] = [Exit(0, None)]
@@ -69,6 +80,8 @@ class MemoryServices:
         self.spawned: list[SpawnRequest] = []
         self.running, self.left = asyncio.Event(), asyncio.Event()
         self.exited = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.size_error = 0
         self.done: list[tuple[object, ...]] = []
         """What was asked for about files, with all its options."""
@@ -216,12 +229,62 @@ class MemoryServices:
         self.spawned.append(request)
         pid = 2 + len(self.processes)
         command = [request.command, *request.args]
-        self.processes[pid] = ProcessInfo(pid, command, "running", None, None, 1_000_001.25)
+        self.processes[pid] = ProcessInfo(
+            pid, command, "running", None, None, 1_000_001.25, OutputInfo(300, 100)
+        )
         return pid
 
     async def list_processes(self, vm_id: str) -> list[ProcessInfo]:
         self._check(vm_id)
         return list(self.processes.values())
+
+    async def all_processes(self, vm_id: str) -> list[SystemProcess]:
+        self._check(vm_id)
+        return self.system_processes
+
+    async def get_process(self, vm_id: str, pid: int) -> ProcessInfo:
+        self._check(vm_id)
+        self._check_pid(pid)
+        return self.processes[pid]
+
+    async def write_process_stdin(self, vm_id: str, pid: int, chunks: AsyncIterator[bytes]) -> int:
+        self._check(vm_id)
+        self._check_pid(pid)
+        self.running.set()
+        try:
+            async for chunk in chunks:
+                await self.reads.wait()
+                self.stdin += chunk
+        finally:
+            self.left.set()
+        return len(self.stdin)
+
+    async def close_process_stdin(self, vm_id: str, pid: int) -> None:
+        self._check(vm_id)
+        self._check_pid(pid)
+        self.closed_stdin.append(pid)
+
+    @asynccontextmanager
+    async def process_output(
+        self, vm_id: str, pid: int, offset: int, *, follow: bool
+    ) -> AsyncIterator[AsyncIterator[OutputEvent]]:
+        self._check(vm_id)
+        self._check_pid(pid)
+        self.output_asked.append((pid, offset, follow))
+        try:
+            yield self._play_output()
+        finally:
+            self.left.set()
+
+    async def _play_output(self) -> AsyncIterator[OutputEvent]:
+        self.running.set()
+        for step in self.output_script:
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, asyncio.Event):
+                await step.wait()
+            else:
+                yield step
 
     async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
         self._check(vm_id)
@@ -232,13 +295,21 @@ class MemoryServices:
         finally:
             self.left.set()
         info = self.processes[pid]
-        return ProcessInfo(pid, info.command, "exited", None, 15, info.started_at)
+        return ProcessInfo(pid, info.command, "exited", None, 15, info.started_at, info.output)
 
-    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+    async def signal_spawned(self, vm_id: str, pid: int, signal: int) -> None:
         self._check(vm_id)
         self._check_pid(pid)
         self.signals.append((pid, signal))
         self.exited.set()
+
+    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+        self._check(vm_id)
+        if pid == 1:
+            raise Conflict("not_permitted", "PID 1 is the VM itself")
+        if pid not in {each.pid for each in self.system_processes}:
+            self._check_pid(pid)
+        self.signals.append((pid, signal))
 
     def _check_pid(self, pid: int) -> None:
         if pid not in self.processes:

@@ -62,11 +62,22 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
     await client.put(f"{vm}/files", params=file, content=b"hello")
     await client.get(f"{vm}/files", params=file)
     await client.get(f"{vm}/files/exists", params=file)
+    for rest in ("stat", "list", "archive"):
+        await client.get(f"{vm}/files/{rest}", params=file)
+    await client.put(f"{vm}/files/archive", params={"path": "folder"}, content=b"")
+    await client.post(f"{vm}/files/mkdir", params={"path": "folder"})
+    await client.post(f"{vm}/files/move", params={"from": "notes.txt", "to": "other"})
     await client.delete(f"{vm}/files", params=file)
     await client.post(f"{vm}/exec", json={"command": "true"})
     await client.post(f"{vm}/exec", json={"command": "true"}, headers={"Accept": "application/x-ndjson"})
     pid = (await client.post(f"{vm}/processes", json={"command": "node"})).json()["pid"]
     await client.get(f"{vm}/processes")
+    await client.get(f"{vm}/processes/all")
+    await client.get(f"{vm}/processes/{pid}")
+    await client.get(f"{vm}/processes/{pid}/output")
+    await client.post(f"{vm}/processes/{pid}/stdin", content=b"x")
+    await client.post(f"{vm}/processes/{pid}/stdin/close")
+    await client.post(f"{vm}/processes/{pid}/signal", json={"signal": "HUP"})
     await client.post(f"{vm}/processes/{pid}/stop")
     await client.post(f"{vm}/processes/{pid}/kill")
     await client.get(f"{vm}/processes/{pid}/wait")
@@ -118,6 +129,11 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
         ("Problem", {"code": "a", "message": "m", "hint": "", "details": {"a": {"b": 1}}}, False),
         ("CreatePreview", {"port": 0}, False),
         ("CreatePreview", {"port": "3000"}, False),
+        ("Signal", {"signal": "HUP"}, True),
+        ("Signal", {"signal": 64}, True),
+        ("Signal", {"signal": 0}, False),
+        ("Signal", {"signal": None}, False),
+        ("Spawn", {"command": "a", "stdin": "x"}, True),
         ("Exec", {"command": ["a"], "timeout": 0.5}, True),
         ("Exec", {"command": "a", "timeout": 0}, False),
         ("Exec", {"command": ""}, False),

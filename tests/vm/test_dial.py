@@ -33,11 +33,8 @@ while True:
 
 
 async def _serve(machine: Machine, address: str, port: int) -> None:
-    process = await machine.processes.start(
-        ["python3", "-c", _SERVER, address, str(port)], {}, None, listed=True
-    )
-    while process.output.take() is None:
-        await process.output.changed()
+    process = await machine.processes.spawn(["python3", "-c", _SERVER, address, str(port)], {}, None)
+    await process.written.more()
 
 
 async def _read_all(sock: socket.socket) -> bytes:
@@ -94,11 +91,8 @@ async def test_a_backlog_that_is_full_is_no_hang(machine: Machine) -> None:
     program = _SERVER.replace("listener.listen()", "listener.listen(0)").replace(
         "while True:", "import time\ntime.sleep(1000)\nwhile True:"
     )
-    process = await machine.processes.start(
-        ["python3", "-c", program, "127.0.0.1", "3000"], {}, None, listed=True
-    )
-    while process.output.take() is None:
-        await process.output.changed()
+    process = await machine.processes.spawn(["python3", "-c", program, "127.0.0.1", "3000"], {}, None)
+    await process.written.more()
     kept: list[socket.socket] = []
 
     async def dial_until_refused() -> None:

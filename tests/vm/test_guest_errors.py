@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatchway.errors import HatchwayError
-from hatchway.vm.guest_errors import file_error, process_error
+from hatchway.vm.guest_errors import file_error, general_error, process_error, signal_error
 from hatchway.vm.sandbox.channel import GuestRefusal
 
 
@@ -53,9 +53,23 @@ def test_processes(number: int, what: str, code: str) -> None:
     assert process_error(GuestRefusal(number, what), "tool").code == code
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ESRCH, "process_not_found"), (errno.EPERM, "not_permitted"), (errno.EINVAL, "vm_failed")],
+)
+def test_signals(number: int, code: str) -> None:
+    assert signal_error(GuestRefusal(number, ""), 7).code == code
+
+
 @given(number=st.integers(), what=st.sampled_from(["", "cwd", "command", "kind"]) | st.text())
 def test_whatever_a_guest_says_becomes_an_error_in_our_words(number: int, what: str) -> None:
-    for error in (file_error(GuestRefusal(number, what)), process_error(GuestRefusal(number, what), "tool")):
+    refusal = GuestRefusal(number, what)
+    for error in (
+        file_error(refusal),
+        process_error(refusal, "tool"),
+        signal_error(refusal, 7),
+        general_error(refusal),
+    ):
         assert isinstance(error, HatchwayError)
         assert 400 <= error.status < 600
         if len(what) > 9:

@@ -15,7 +15,7 @@ from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import Limits
 from hatchway.vm.machine import Machine
 from hatchway.vm.processes import KEPT_EXITED, Processes
-from hatchway.vm.records import ExecRequest, Exit, SpawnRequest
+from hatchway.vm.records import ExecRequest, Exit, Output, SpawnRequest
 from hatchway.vm.sandbox.channel import Channel
 from vm.running import Boot, run
 
@@ -96,9 +96,12 @@ async def test_what_cannot_be_started(machine: Machine) -> None:
     for argv, env, cwd, code in _CANNOT_BE_STARTED:
         for stdin in (None, b"x"):
             with pytest.raises(HatchwayError) as caught:
-                await machine.processes.start(argv, env, cwd, stdin, listed=True)
+                await machine.processes.spawn(argv, env, cwd, stdin)
             assert caught.value.code == code, (argv, env, cwd)
             assert len(str(caught.value)) < 500
+            with pytest.raises(HatchwayError) as caught:
+                await machine.processes.execute(argv, env, cwd, stdin)
+            assert caught.value.code == code, (argv, env, cwd)
     assert len(os.listdir("/proc/self/fd")) == before
     assert machine.processes.list() == []
 
@@ -179,7 +182,7 @@ async def test_the_end_of_a_spawned_processes_stderr_is_there_with_its_end(machi
             SpawnRequest("sh", ["-c", f"seq 100000 >&2; echo out; echo problem {number} >&2"])
         )
         await machine.processes.wait(pid)
-        assert machine.processes.get(pid).stderr.lines(2) == f"100000\nproblem {number}"
+        assert machine.processes.get(pid).last_words().endswith(f"\n100000\nproblem {number}")
     assert (await run(machine, "echo x >&2; echo $$")).stderr == "x\n"
 
 
@@ -187,7 +190,7 @@ async def test_the_end_of_a_spawned_processes_stderr_is_there_with_its_end(machi
 async def test_the_youngest_process_may_be_anybodys(machine: Machine) -> None:
     now = asyncio.get_running_loop().time
     assert await machine.processes.youngest() is None
-    assert machine.processes.last_listed() is None
+    assert machine.processes.last_spawned() is None
     before = now()
     first = await machine.spawn(SpawnRequest("sleep", ["1000"]))
     began = await machine.processes.youngest()
@@ -200,7 +203,7 @@ async def test_the_youngest_process_may_be_anybodys(machine: Machine) -> None:
     await machine.processes.signal(first, signal.SIGKILL)
     await machine.processes.wait(first)
     assert await machine.processes.youngest() is not None
-    last = machine.processes.last_listed()
+    last = machine.processes.last_spawned()
     assert last is not None
     assert last.pid == first
     await run(machine, "kill -9 -1")
@@ -226,9 +229,7 @@ async def test_a_thousand_commands_leave_nothing(machine: Machine) -> None:
 async def test_a_start_that_is_cancelled_leaves_no_process(machine: Machine) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for turns in range(12):
-        task = asyncio.create_task(
-            machine.processes.start(["sleep", "1000"], {}, None, b"x" * 100_000, listed=True)
-        )
+        task = asyncio.create_task(machine.processes.spawn(["sleep", "1000"], {}, None, b"x" * 100_000))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
@@ -242,7 +243,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(machine: Machine) -> 
         execution.cancel()
         await asyncio.wait([execution])
         await _gone(machine, "sleep")
-    while any(not process.listed for process in machine.processes._processes.values()):
+    while machine.processes._processes:
         await run(machine, "true")
     assert [each for each in machine.processes.list() if each.state == "running"] == []
     assert len(os.listdir("/proc/self/fd")) == before
@@ -287,32 +288,50 @@ async def hostile() -> AsyncIterator[Hostile]:
     processes.close()
 
 
-async def _start(hostile: Hostile, pid: int, fds: int = 2) -> list[int]:
-    """Start a process, which the guest says has this pid; the guest's ends of its pipes."""
+async def _spawn(hostile: Hostile, pid: int, ends: str = "rrw") -> list[int]:
+    """Spawn a process, which the guest says has this pid.
+
+    Args:
+        hostile: the guest.
+        pid: what it says.
+        ends: what it hands out: `r`eading or `w`riting ends of pipes, or a `f`ile.
+
+    Returns:
+        The other ends of those pipes: the process's.
+    """
     processes, theirs = hostile
-    task = asyncio.create_task(processes.start(["x"], {}, None, listed=True))
+    task = asyncio.create_task(processes.spawn(["x"], {}, None))
     request = json.loads(await asyncio.get_running_loop().sock_recv(theirs, 100_000))
-    pipes = [os.pipe() for _ in range(fds)]
+    given, kept = [], []
+    for end in ends:
+        pipe = os.pipe()
+        given.append(pipe[end == "w"] if end != "f" else os.open("/dev/null", os.O_RDWR))
+        kept.append(pipe[end != "w"])
+        if end == "f":
+            os.close(pipe[0])
     answer = json.dumps({"op": "done", "id": request["id"], "pid": pid}).encode()
-    socket.send_fds(theirs, [answer], [read_end for read_end, _ in pipes])
-    for read_end, _ in pipes:
-        os.close(read_end)
+    socket.send_fds(theirs, [answer], given)
+    for fd in given:
+        os.close(fd)
     await asyncio.wait([task])
     if task.exception() is not None:
-        for _, write_end in pipes:
-            with pytest.raises(BrokenPipeError):  # nobody has kept the other end
-                os.write(write_end, b"x")
-            os.close(write_end)
+        for fd, end in zip(kept, ends, strict=True):
+            if end == "w":
+                assert os.read(fd, 1) == b""  # nobody has kept the other end
+            else:
+                with pytest.raises(BrokenPipeError):
+                    os.write(fd, b"x")
+            os.close(fd)
     await task
-    return [write_end for _, write_end in pipes]
+    return kept
 
 
 async def test_a_pid_that_is_used_again(hostile: Hostile) -> None:
     processes, _ = hostile
-    left = await _start(hostile, 7)
+    left = await _spawn(hostile, 7)
     processes.exited(7, 0)
     assert (await processes.wait(7)).exit_code == 0
-    new = await _start(hostile, 7)
+    new = await _spawn(hostile, 7)
     assert [(each.pid, each.state) for each in processes.list()] == [(7, "running")]
     os.write(left[0], b"what the first left running goes on writing")
     for fd in left + new:
@@ -345,7 +364,7 @@ async def test_what_a_guest_says_of_its_youngest_process_is_not_taken_at_its_wor
     assert began < now() - 1e299
     assert await _youngest(hostile, {"op": "error", "errno": 24}) is None
     assert len(os.listdir("/proc/self/fd")) == before
-    fds = await _start(hostile, 7)
+    fds = await _spawn(hostile, 7)
     known = await _youngest(hostile, {"op": "error", "errno": 24})
     assert known == processes.get(7).started
     for fd in fds:
@@ -356,28 +375,86 @@ async def test_what_a_guest_says_of_its_youngest_process_is_not_taken_at_its_wor
 
 async def test_the_pid_of_a_running_process_is_a_wrong_answer(hostile: Hostile) -> None:
     processes, _ = hostile
-    fds = await _start(hostile, 7)
+    fds = await _spawn(hostile, 7)
     with pytest.raises(Unavailable, match="wrong answer"):
-        await _start(hostile, 7)
+        await _spawn(hostile, 7)
     assert len(processes.list()) == 1
     for fd in fds:
         os.close(fd)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-async def test_a_wrong_number_of_pipes_is_refused(hostile: Hostile, count: int) -> None:
+@pytest.mark.parametrize("ends", ["", "r", "rr", "rrr", "rrww", "wwr", "rww", "frw", "rrf"])
+async def test_other_pipes_than_those_of_a_process_are_refused(hostile: Hostile, ends: str) -> None:
     with pytest.raises(Unavailable, match="wrong answer"):
-        await _start(hostile, 7, count)
+        await _spawn(hostile, 7, ends)
     assert hostile[0].list() == []
 
 
 async def test_only_the_last_of_those_that_have_ended_are_remembered(hostile: Hostile) -> None:
     processes, _ = hostile
     for pid in range(10, 10 + KEPT_EXITED + 5):
-        for fd in await _start(hostile, pid):
+        for fd in await _spawn(hostile, pid):
             os.close(fd)
         if pid > 10:
             processes.exited(pid, 0)
     listed = [each.pid for each in processes.list()]
     assert len(listed) == KEPT_EXITED + 1
     assert listed[:2] == [10, 15]  # the one that runs is never forgotten
+
+
+# -- signals
+
+
+@pytest.mark.sandbox
+async def test_a_signal_reaches_the_group_of_a_spawned_process_and_any_other_alone(machine: Machine) -> None:
+    program = "trap 'echo $0' USR1; echo ready; while :; do :; done"
+    parent = 'sh -c "$P" child & exec sh -c "$P" parent'
+    pid = await machine.spawn(SpawnRequest("sh", ["-c", parent], env={"P": program}))
+    log = machine.processes.get(pid).written.log
+    while log.end < len("ready\n" * 2):
+        await machine.processes.get(pid).written.more()
+    await machine.processes.signal_any(pid, signal.SIGUSR1)
+    while log.end < len("ready\n" * 2 + "parent\nchild\n"):
+        await machine.processes.get(pid).written.more()
+    child = next(each.pid for each in await machine.processes.list_all() if each.command[-1:] == (b"child",))
+    await machine.processes.signal_any(child, signal.SIGUSR1)
+    while log.end < len("ready\n" * 2 + "parent\nchild\n" + "child\n"):
+        await machine.processes.get(pid).written.more()
+    await machine.processes.signal_any(child, signal.SIGKILL)
+    while child in {each.pid for each in await machine.processes.list_all()}:
+        pass
+    assert log.end == len("ready\n" * 2 + "parent\nchild\n" + "child\n")
+    assert machine.processes.get(pid).info().state == "running"
+
+
+@pytest.mark.sandbox
+async def test_what_is_not_signalled(machine: Machine) -> None:
+    for pid, code in ((1, "not_permitted"), (99_999, "process_not_found"), (2**22, "process_not_found")):
+        with pytest.raises(HatchwayError) as caught:
+            await machine.processes.signal_any(pid, signal.SIGKILL)
+        assert caught.value.code == code
+    ended = await machine.spawn(SpawnRequest("true"))
+    await machine.processes.wait(ended)
+    await machine.processes.signal_any(ended, signal.SIGKILL)  # none of it, and no error
+    # A command of exec is nobody's to wait for or to stop as a spawned one; as a process, it is like any other.
+    async with machine.exec(ExecRequest("echo $$; exec sleep 1000")) as events:
+        first = await anext(events)
+        assert isinstance(first, Output)
+        pid = int(first.data)
+        for call in (machine.processes.wait(pid), machine.processes.signal(pid, signal.SIGKILL)):
+            with pytest.raises(NotFound):
+                await call
+        await machine.processes.signal_any(pid, signal.SIGTERM)
+        assert [event async for event in events] == [Exit(exit_code=None, signal=signal.SIGTERM)]
+
+
+@pytest.mark.sandbox
+async def test_a_spawned_process_holds_three_descriptors_and_none_after_its_end(machine: Machine) -> None:
+    await run(machine, "true")
+    before = len(os.listdir("/proc/self/fd"))
+    pids = [await machine.spawn(SpawnRequest("sleep", ["1000"])) for _ in range(10)]
+    assert len(os.listdir("/proc/self/fd")) == before + 30
+    for pid in pids:
+        await machine.processes.signal(pid, signal.SIGKILL)
+        await machine.processes.wait(pid)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -7,15 +7,16 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `operation`: what the table of operations says of each: path, bodies, answers, errors.
 - `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
 - `endpoint`: runs one operation; its one error handler makes every refusal a `Problem`.
-- `vms`, `processes`, `execution`, `previews`, `about`: the operations, one module per noun; those on files in `files`
-  (their content), `file_tree`, `file_listing`, `file_archive`, with `file_queries` and `file_errors`.
+- `vms`, `processes`, `process_io`, `execution`, `previews`, `about`: the operations, one module per noun; those on
+  files in `files` (their content), `file_tree`, `file_listing`, `file_archive`, with `file_queries`, `file_errors`.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused. `preview_schemas`: those of
-  previews, `file_schemas`: of files.
+  previews, `process_schemas`: of processes, `file_schemas`: of files.
 - `targets`: what a path names: a VM, a process, a preview.
 - `problems`: refusals as answers, and what the log says of the unforeseen.
 - `bodies`: reading a JSON body within its limits, writing one.
 - `query`, `paths`, `commands`: the validation of what a request names. Pure.
-- `lines`: an answer made of lines of JSON; `disconnect`: ends work whose client has gone.
+- `lines`: an answer made of lines of JSON; `streamed_body`: a request's body as it comes; `disconnect`: both end work
+  whose client has gone.
 - `access`: who may call at all: Host, cross-site and token checks. Pure; asked by the gateway's backend.
 - `openapi`: the document. Pure.
 """

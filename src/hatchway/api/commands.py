@@ -5,11 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from signal import Signals
 
-from hatchway.api import schemas
+from hatchway.api import process_schemas as schemas
 from hatchway.api.paths import validate_path
 from hatchway.errors import InvalidRequest
 from hatchway.vm.records import ExecRequest, SpawnRequest
+
+_HIGHEST_SIGNAL = 64
+"""Linux's SIGRTMAX on all but MIPS (signal(7))."""
+
+_SIGNALS = {name.removeprefix("SIG"): int(signal) for name, signal in Signals.__members__.items()}
 
 
 def exec_request(body: schemas.Exec) -> ExecRequest:
@@ -27,10 +33,29 @@ def spawn_request(body: schemas.Spawn) -> SpawnRequest:
     """The program to start.
 
     Raises:
-        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`).
+        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`), `invalid_stdin`.
     """
     _check_words([body.command, *body.args])
-    return SpawnRequest(body.command, body.args, _env(body.env), _cwd(body.cwd))
+    return SpawnRequest(body.command, body.args, _env(body.env), _cwd(body.cwd), _stdin(body))
+
+
+def signal_number(signal: object) -> int:
+    """The number of a signal given by number or by name, with or without SIG.
+
+    Raises:
+        InvalidRequest: `invalid_signal`.
+    """
+    if isinstance(signal, int) and not isinstance(signal, bool) and 1 <= signal <= _HIGHEST_SIGNAL:
+        return signal
+    if isinstance(signal, str):
+        number = _SIGNALS.get(signal.upper().removeprefix("SIG"))
+        if number is not None:
+            return number
+    raise InvalidRequest(
+        "invalid_signal",
+        f"a signal must be a name such as SIGHUP, or a number between 1 and {_HIGHEST_SIGNAL}",
+        "signal(7) lists them",
+    )
 
 
 def _check_words(words: list[str]) -> None:
@@ -57,7 +82,7 @@ def _cwd(cwd: str | None) -> str | None:
     return None if cwd is None else os.fsdecode(validate_path(cwd.encode()))
 
 
-def _stdin(body: schemas.Exec) -> bytes | None:
+def _stdin(body: schemas.Exec | schemas.Spawn) -> bytes | None:
     if body.stdin_base64 is None:
         return None if body.stdin is None else body.stdin.encode()
     if body.stdin is not None:

@@ -5,17 +5,16 @@ The command is killed when its client goes away.
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from hatchway.api import schemas
+from hatchway.api import process_schemas as schemas
 from hatchway.api.bodies import read_json, write_json
 from hatchway.api.commands import exec_request
 from hatchway.api.disconnect import unless_disconnected
+from hatchway.api.lines import LinesAnswer
 from hatchway.api.operation import JSON, NDJSON, START_ERRORS, Operation, Success
-from hatchway.api.problems import internal_error, log_unexpected
+from hatchway.api.schemas import Answer, ErrorLine
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
 from hatchway.errors import HatchwayError
@@ -30,7 +29,7 @@ async def run(services: Services, request: Request) -> ASGIApp:
     vm = vm_id(request)
     command = exec_request(await read_json(request, schemas.Exec))
     if wants_lines(request.headers.get("accept", "")):
-        return _LinesAnswer(services, vm, command)
+        return LinesAnswer("exec", services.exec(vm, command), _line, Exit, _lost())
     return write_json(await unless_disconnected(request.receive, _collect(services, vm, command)))
 
 
@@ -73,52 +72,10 @@ async def _collect(services: Services, vm: str, command: ExecRequest) -> schemas
     )
 
 
-class _LinesAnswer:
-    """The output as lines. The answer begins once the command runs, so that until then a refusal has its status."""
-
-    def __init__(self, services: Services, vm: str, command: ExecRequest) -> None:
-        self._services, self._vm, self._command = services, vm, command
-        self._begun = self._ended = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await unless_disconnected(receive, self._send_lines(send))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_lines(self, send: Send) -> None:
-        problem: HatchwayError | None = None
-        try:
-            async with self._services.exec(self._vm, self._command) as events:
-                headers = Response(headers={"Cache-Control": "no-store"}, media_type=NDJSON).raw_headers
-                headers = [header for header in headers if header[0] != b"content-length"]
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
-                self._begun = True
-                async for event in events:
-                    await _send_line(send, _line(event))
-                    if isinstance(event, Exit):
-                        self._ended = True
-                        break
-            problem = _lost()
-        except HatchwayError as error:
-            if not self._begun:
-                raise
-            problem = error
-        except Exception as error:
-            if not self._begun:
-                raise
-            log_unexpected("exec", error)
-            problem = internal_error()
-        if not self._ended:
-            await _send_line(send, schemas.ErrorLine(schemas.Problem.of(problem)))
-
-
-def _line(event: ProcessEvent) -> schemas.Answer:
+def _line(event: ProcessEvent) -> Answer:
     if isinstance(event, Exit):
         return schemas.ExitLine(event.exit_code, event.signal, event.timed_out)
     return schemas.OutputLine(event.stream, event.data)
-
-
-async def _send_line(send: Send, line: schemas.Answer) -> None:
-    await send({"type": "http.response.body", "body": msgspec.json.encode(line) + b"\n", "more_body": True})
 
 
 def _lost() -> HatchwayError:
@@ -138,7 +95,7 @@ OPERATIONS = (
             Success(
                 200,
                 "It ended, with whatever exit code; or, as lines, it began",
-                {JSON: schemas.ExecResult, NDJSON: (schemas.OutputLine, schemas.ExitLine, schemas.ErrorLine)},
+                {JSON: schemas.ExecResult, NDJSON: (schemas.OutputLine, schemas.ExitLine, ErrorLine)},
             ),
         ),
         body=schemas.Exec,

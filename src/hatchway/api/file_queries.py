@@ -42,11 +42,6 @@ EXCLUDE = Parameter(
 )
 
 
-def flag_parameter(name: str, description: str, *, default: bool = False) -> Parameter:
-    """A parameter that is `true` or `false`."""
-    return Parameter(name, description, {"type": "boolean", "default": default}, required=False)
-
-
 def path(query: Mapping[str, bytes], name: str = "path") -> bytes:
     """The path that a parameter names, absolute.
 

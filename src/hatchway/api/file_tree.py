@@ -10,7 +10,7 @@ from hatchway.api import file_schemas as schemas
 from hatchway.api.bodies import no_content, write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.file_errors import FILE_ERRORS
-from hatchway.api.operation import JSON, Operation, Success
+from hatchway.api.operation import JSON, Operation, Success, flag_parameter
 from hatchway.api.query import read_flag
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
@@ -71,7 +71,7 @@ OPERATIONS = (
         (Success(204, "It is gone", {}),),
         query=(
             queries.PATH,
-            queries.flag_parameter("recursive", "A folder with all that is in it; else it must be empty."),
+            flag_parameter("recursive", "A folder with all that is in it; else it must be empty."),
         ),
         errors=(*FILE_ERRORS, (409, "directory_not_empty")),
     ),
@@ -84,7 +84,7 @@ OPERATIONS = (
         (Success(200, "What is there", {JSON: schemas.FileStat}),),
         query=(
             queries.PATH,
-            queries.flag_parameter("follow", "Whether a symbolic link means what it leads to.", default=True),
+            flag_parameter("follow", "Whether a symbolic link means what it leads to.", default=True),
         ),
         errors=FILE_ERRORS,
     ),
@@ -108,9 +108,7 @@ OPERATIONS = (
         query=(
             queries.PATH,
             queries.MODE,
-            queries.flag_parameter(
-                "recursive", "Make those above it too, and be content with one that is there."
-            ),
+            flag_parameter("recursive", "Make those above it too, and be content with one that is there."),
         ),
         errors=(*FILE_ERRORS, (400, "invalid_mode"), (409, "already_exists"), (409, "storage_full")),
     ),

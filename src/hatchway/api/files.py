@@ -13,7 +13,7 @@ from hatchway.api import file_schemas as schemas
 from hatchway.api.bodies import write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.file_errors import FILE_ERRORS
-from hatchway.api.operation import BYTES, JSON, Operation, Success
+from hatchway.api.operation import BYTES, JSON, Operation, Success, flag_parameter
 from hatchway.api.query import read_flag
 from hatchway.api.services import OpenFile, Services
 from hatchway.api.targets import vm_id
@@ -101,7 +101,7 @@ OPERATIONS = (
         query=(
             queries.PATH,
             queries.MODE,
-            queries.flag_parameter("parents", "Make the folders above it that are not there."),
+            flag_parameter("parents", "Make the folders above it that are not there."),
         ),
         errors=(
             *FILE_ERRORS,

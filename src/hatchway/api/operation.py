@@ -52,6 +52,11 @@ class Parameter:
     """Whether it may be there more than once: then its values are in `request.state.lists`."""
 
 
+def flag_parameter(name: str, description: str, *, default: bool = False) -> Parameter:
+    """A parameter that is `true` or `false`."""
+    return Parameter(name, description, {"type": "boolean", "default": default}, required=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Success:
     """One way in which an operation answers."""

@@ -10,6 +10,7 @@ from hatchway.api import (
     file_tree,
     files,
     previews,
+    process_io,
     processes,
     vms,
 )
@@ -24,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *file_archive.OPERATIONS,
     *execution.OPERATIONS,
     *processes.OPERATIONS,
+    *process_io.OPERATIONS,
     *previews.OPERATIONS,
 )
 

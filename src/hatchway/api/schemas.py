@@ -14,10 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from hatchway.api.paths import PATH_SCHEMA
 from hatchway.errors import HatchwayError, JsonValue
 from hatchway.vm.key import MAX_PART_BYTES, MAX_PARTS
-from hatchway.vm.records import ProcessInfo, ProcessState, StreamName, VmInfo, VmState
-
-MAX_TIMEOUT_SECONDS = 604_800
-"""The longest time-out of a command: a week."""
+from hatchway.vm.records import VmInfo, VmState
 
 
 def timestamp(seconds: float) -> datetime:
@@ -147,94 +144,7 @@ class Vms(Answer, frozen=True):
     vms: list[Vm]
 
 
-class Exec(Body):
-    """A command to run to its end."""
-
-    command: Annotated[
-        Program | Words,
-        Meta(
-            description="Text is run by /bin/sh -c; a list is a program and its arguments, without a shell."
-        ),
-    ]
-    env: Environment = {}
-    cwd: WorkingDirectory = None
-    stdin: Annotated[str | None, Meta(description="The whole standard input, as text.")] = None
-    stdin_base64: Annotated[
-        Annotated[str, Meta(extra_json_schema={"pattern": BASE64})] | None,
-        Meta(description="The whole standard input, as base64."),
-    ] = None
-    timeout: Annotated[
-        Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_SECONDS)] | None,
-        Meta(description="Seconds after which it is killed; null: never."),
-    ] = None
-
-
-class ExecResult(Answer, frozen=True):
-    """What a command left. Output is text in which invalid UTF-8 is replaced by U+FFFD."""
-
-    exit_code: Annotated[int | None, Meta(description="Null when a signal ended it.")]
-    signal: int | None
-    timed_out: bool
-    stdout: str
-    stderr: str
-    truncated: Annotated[bool, Meta(description="Whether output beyond the limit was dropped.")]
-
-
-class OutputLine(Answer, frozen=True):
-    """A piece of output; pieces end anywhere, also inside a character."""
-
-    stream: StreamName
-    data: Annotated[bytes, Meta(description="Base64.")]
-
-
-class ExitLine(Answer, frozen=True):
-    """The end of the command: the last line."""
-
-    exit_code: int | None
-    signal: int | None
-    timed_out: bool
-
-
 class ErrorLine(Answer, frozen=True):
-    """What kept the command from its end: the last line."""
+    """What kept an answer made of lines from its end: the last line."""
 
     error: Problem
-
-
-class Spawn(Body):
-    """A program to start and leave running."""
-
-    command: Annotated[Program, Meta(description="The program, by path or by name in the VM's PATH.")]
-    args: list[Text] = []
-    env: Environment = {}
-    cwd: WorkingDirectory = None
-
-
-class Spawned(Answer, frozen=True):
-    """A program was started."""
-
-    pid: int
-
-
-class Process(Answer, frozen=True):
-    """One spawned process."""
-
-    pid: int
-    command: list[str]
-    state: ProcessState
-    exit_code: Annotated[int | None, Meta(description="Null while it runs, and when a signal ended it.")]
-    signal: int | None
-    started_at: datetime
-
-    @classmethod
-    def of(cls, info: ProcessInfo) -> Process:
-        """The answer for a record."""
-        return cls(
-            info.pid, info.command, info.state, info.exit_code, info.signal, timestamp(info.started_at)
-        )
-
-
-class Processes(Answer, frozen=True):
-    """The spawned processes of a VM."""
-
-    processes: list[Process]

@@ -17,10 +17,12 @@ from hatchway.vm.records import (
     FileInfo,
     ListingEnd,
     MintedPreview,
+    OutputEvent,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    SystemProcess,
     Unpacked,
     VmInfo,
 )
@@ -177,12 +179,63 @@ class Services(Protocol):
         """The spawned processes of a VM, those that exited included."""
         ...
 
+    async def all_processes(self, vm_id: str) -> list[SystemProcess]:
+        """Every process of a VM, whoever started it, in the order of their pids."""
+        ...
+
+    async def get_process(self, vm_id: str, pid: int) -> ProcessInfo:
+        """A spawned process.
+
+        Raises:
+            NotFound: `process_not_found`, here and wherever a spawned process is named.
+        """
+        ...
+
     async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
         """Wait until a spawned process has exited."""
         ...
 
+    async def write_process_stdin(self, vm_id: str, pid: int, chunks: AsyncIterator[bytes]) -> int:
+        """Write to the standard input of a spawned process, behind those who came before.
+
+        Returns:
+            The bytes written: all of them. A write that is cancelled stops where it is.
+
+        Raises:
+            Conflict: `stdin_closed`, `process_ended`.
+        """
+        ...
+
+    async def close_process_stdin(self, vm_id: str, pid: int) -> None:
+        """Close the standard input of a spawned process, behind what is being written. Closed already is no error."""
+        ...
+
+    def process_output(
+        self, vm_id: str, pid: int, offset: int, *, follow: bool
+    ) -> AbstractAsyncContextManager[AsyncIterator[OutputEvent]]:
+        """What a spawned process has written, then one `OutputEnd`; entering raises what stands in the way.
+
+        Args:
+            vm_id: the VM.
+            pid: the process.
+            offset: where to begin, in bytes of stdout and stderr together.
+            follow: go on until the process has ended; else stop at what is there.
+
+        Raises:
+            InvalidRequest: `invalid_offset`, for one beyond the end.
+        """
+        ...
+
+    async def signal_spawned(self, vm_id: str, pid: int, signal: int) -> None:
+        """Send a signal to the process group of a spawned process. One that has exited is none of it."""
+        ...
+
     async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
-        """Send SIGTERM or SIGKILL to the process group of a spawned process."""
+        """Send a signal to the process group of a spawned process, or to any other process of the VM alone.
+
+        Raises:
+            Conflict: `not_permitted`, for PID 1.
+        """
         ...
 
     async def create_preview(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import hatchway
 from hatchway.api.targets import preview_not_found
@@ -23,10 +23,12 @@ from hatchway.vm.records import (
     FileInfo,
     ListingEnd,
     MintedPreview,
+    OutputEvent,
     PreviewInfo,
     ProcessEvent,
     ProcessInfo,
     SpawnRequest,
+    SystemProcess,
     Unpacked,
     VmInfo,
 )
@@ -150,13 +152,42 @@ class ServerServices:
         """See `Services`."""
         return (await self._manager.running(vm_id)).processes.list()
 
+    async def all_processes(self, vm_id: str) -> list[SystemProcess]:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).processes.list_all()
+
+    async def get_process(self, vm_id: str, pid: int) -> ProcessInfo:
+        """See `Services`."""
+        return (await self._manager.running(vm_id)).processes.get(pid).info()
+
     async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
         """See `Services`."""
         return await (await self._manager.running(vm_id)).processes.wait(pid)
 
-    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+    async def write_process_stdin(self, vm_id: str, pid: int, chunks: AsyncIterator[bytes]) -> int:
+        """See `Services`."""
+        return await (await self._manager.running(vm_id)).processes.write_stdin(pid, chunks)
+
+    async def close_process_stdin(self, vm_id: str, pid: int) -> None:
+        """See `Services`."""
+        (await self._manager.running(vm_id)).processes.close_stdin(pid)
+
+    @asynccontextmanager
+    async def process_output(
+        self, vm_id: str, pid: int, offset: int, *, follow: bool
+    ) -> AsyncIterator[AsyncIterator[OutputEvent]]:
+        """See `Services`."""
+        machine = await self._manager.running(vm_id)
+        async with aclosing(machine.processes.output(pid, offset, follow=follow)) as events:
+            yield events
+
+    async def signal_spawned(self, vm_id: str, pid: int, signal: int) -> None:
         """See `Services`."""
         await (await self._manager.running(vm_id)).processes.signal(pid, signal)
+
+    async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
+        """See `Services`."""
+        await (await self._manager.running(vm_id)).processes.signal_any(pid, signal)
 
     async def create_preview(
         self,

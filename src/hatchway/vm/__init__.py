@@ -6,7 +6,10 @@
 - `machine_files`: its part about files. `files`: reading and writing them inside the VM's view; `file_tree`: what is
   where, and making, moving and deleting it; `file_listing`, `file_archive`: whole folders, listed, packed and unpacked.
 - `guest_stream`: what a worker of a guest says while it does what takes long.
-- `processes`: running commands and their end; `output`: the pipes of a running one; `tail`: the end of a stream.
+- `processes`: those that the server has started in a VM; `process`: one of them; `arguments`: what they start with.
+- `output`: the pipes of their output, and a command's as it comes; `followed_output`: a spawned one's, kept in an
+  `output_log` (pure) and followed by any number; `input`: standard input; `tail`: the end of a stream as text. Pure.
+- `system_processes`: every process in a VM, whoever started it.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.

@@ -97,6 +97,27 @@ def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:
     return _general(refusal.number, "the VM's own permissions do not allow this")
 
 
+def signal_error(refusal: GuestRefusal, pid: int) -> HatchwayError:
+    """The error of sending a signal to a process that the server did not start."""
+    if refusal.number == errno.ESRCH:
+        return no_such_process(pid)
+    return general_error(refusal)
+
+
+def no_such_process(pid: int) -> HatchwayError:
+    """The error for a pid that no process of the VM has."""
+    return NotFound(
+        "process_not_found",
+        f"no process {pid} runs in this VM",
+        "list all of the VM's processes for those there are",
+    )
+
+
+def general_error(refusal: GuestRefusal) -> HatchwayError:
+    """The error of any other request."""
+    return _general(refusal.number, "the VM's own permissions do not allow this")
+
+
 def _general(number: int, not_allowed: str) -> HatchwayError:
     if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY, errno.EBUSY}:
         return Conflict("not_permitted", not_allowed)

@@ -91,22 +91,20 @@ class Machine(MachineFiles):
     @asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:
         """Run a command; its output and its end are iterated over. Leaving the context kills what still runs."""
-        command = request.command
-        argv = [SHELL, "-c", command] if isinstance(command, str) else command
-        process = await self.processes.start(argv, request.env, request.cwd, request.stdin, listed=False)
+        given = request.command
+        argv = [SHELL, "-c", given] if isinstance(given, str) else given
+        command = await self.processes.execute(argv, request.env, request.cwd, request.stdin)
         try:
-            async with aclosing(self.processes.events(process, request.timeout)) as events:
+            async with aclosing(self.processes.events(command, request.timeout)) as events:
                 yield events
         finally:
             # Not left to the generator: closing one that nobody has begun to read runs none of it.
-            self.processes.leave(process)
+            self.processes.leave(command)
 
     async def spawn(self, request: SpawnRequest) -> int:
         """Start a program and let it run; its pid inside the VM."""
         argv = [request.command, *request.args]
-        process = await self.processes.start(argv, request.env, request.cwd, listed=True)
-        process.output.discard()
-        return process.pid
+        return (await self.processes.spawn(argv, request.env, request.cwd, request.stdin)).pid
 
     def _ended(self) -> None:
         self._dialer.close()

@@ -1,4 +1,4 @@
-"""The pipes of a running command: its output as it comes, held back when nobody reads it, and its standard input."""
+"""The pipes of a process's output, and that of a command as it comes, held back when nobody reads it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import os
 import struct
 import termios
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from hatchway.vm.records import Output, StreamName
-from hatchway.vm.tail import Tail
 
 MAX_UNREAD_BYTES = 256 * 1024
 """How much output is held for a slow reader before the command itself has to wait."""
@@ -19,31 +18,93 @@ MAX_UNREAD_BYTES = 256 * 1024
 _READ_BYTES = 64 * 1024
 
 
+class OutputPipes:
+    """The reading ends of a process's stdout and stderr.
+
+    Args:
+        pipes: by stream; owned from here on.
+        take: called with the stream and each piece that is read of it; with empty bytes at its end.
+    """
+
+    def __init__(self, pipes: dict[StreamName, int], take: Callable[[StreamName, bytes], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pipes = dict(pipes)
+        self._take = take
+        for fd in self._pipes.values():
+            os.set_blocking(fd, False)
+        self.resume()
+
+    @property
+    def are_open(self) -> bool:
+        """Whether a process still holds the writing end of one of them."""
+        return bool(self._pipes)
+
+    def resume(self) -> None:
+        """Read what comes."""
+        self.are_read = True
+        for name, fd in self._pipes.items():
+            self._loop.add_reader(fd, self._read, name, fd)
+
+    def pause(self) -> None:
+        """Read no more: whoever writes is held up once the pipe is full."""
+        self.are_read = False
+        for fd in self._pipes.values():
+            self._loop.remove_reader(fd)
+
+    def read_what_is_there(self) -> None:
+        """Read what they hold at this moment.
+
+        For the end of a process: what it wrote is in the pipes by then, and what it left running may keep them open, or
+        write to them, for ever.
+        """
+        for name, fd in list(self._pipes.items()):
+            waiting: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+            while waiting > 0 and (data := self._read(name, fd, waiting)):
+                waiting -= len(data)
+            if waiting <= 0:
+                self._read(name, fd)  # the end, unless something was left running: close it at once
+
+    def close(self) -> None:
+        """Close them."""
+        for name, fd in list(self._pipes.items()):
+            self._end(name, fd)
+
+    def _read(self, name: StreamName, fd: int, size: int = _READ_BYTES) -> bytes:
+        try:
+            data = os.read(fd, size)
+        except BlockingIOError:
+            return b""
+        if data:
+            self._take(name, data)
+        else:
+            self._end(name, fd)
+        return data
+
+    def _end(self, name: StreamName, fd: int) -> None:
+        self._loop.remove_reader(fd)
+        os.close(fd)
+        del self._pipes[name]
+        self._take(name, b"")
+
+
 class OutputQueue:
-    """What a command has written and nobody has read yet.
+    """What a command has written and its one reader has not read yet.
 
     Args:
         pipes: the reading ends of its stdout and stderr, owned by the queue from here on.
-        tails: given all that is read of a stream, what is thrown away too.
     """
 
-    def __init__(self, pipes: dict[StreamName, int], tails: Mapping[StreamName, Tail] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._pipes = dict(pipes)
-        self._tails = dict(tails or {})
+    def __init__(self, pipes: dict[StreamName, int]) -> None:
         self._events: deque[Output] = deque()
         self._unread = 0
         self._changed = asyncio.Event()
-        self._reading = False
         self._discarding = False
-        for fd in self._pipes.values():
-            os.set_blocking(fd, False)
-        self._resume()
+        self._pipes = OutputPipes(pipes, self._add)
 
     @property
     def is_open(self) -> bool:
         """Whether a process still holds the writing end of one of the pipes."""
-        return bool(self._pipes)
+        return self._pipes.are_open
 
     def take(self) -> Output | None:
         """The next piece of output, or None if there is none now."""
@@ -51,102 +112,35 @@ class OutputQueue:
             return None
         event = self._events.popleft()
         self._unread -= len(event.data)
-        if not self._reading and self._unread <= MAX_UNREAD_BYTES // 2:
-            self._resume()
+        if not self._pipes.are_read and self._unread <= MAX_UNREAD_BYTES // 2:
+            self._pipes.resume()
         return event
 
-    def wake(self) -> None:
-        """Make whoever waits look again."""
-        self._changed.set()
-
     async def changed(self) -> None:
-        """Wait until there was output, an end, or a `wake` since the last call."""
+        """Wait until there was output or an end since the last call."""
         await self._changed.wait()
         self._changed.clear()
 
-    def read_what_is_there(self) -> None:
-        """Read what the pipes hold at this moment.
-
-        For the end of a command: what it wrote is in the pipes by then, and what it left running may keep them open, or
-        write to them, for ever.
-        """
-        for name, fd in list(self._pipes.items()):
-            waiting: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
-            while waiting > 0 and (data := self._read_pipe(name, fd, waiting)):
-                waiting -= len(data)
-            if waiting <= 0:
-                self._read_pipe(name, fd)  # the end, unless something was left running: close it at once
+    def end(self) -> None:
+        """The command has ended: what it wrote can be taken from here on."""
+        self._pipes.read_what_is_there()
+        self._changed.set()
 
     def discard(self) -> None:
         """From now on read and throw away: a process left behind must neither block nor die of its output."""
         self._discarding = True
         self._events.clear()
         self._unread = 0
-        self._resume()
+        self._pipes.resume()
 
     def close(self) -> None:
         """Close the pipes."""
-        for name, fd in list(self._pipes.items()):
-            self._end_pipe(name, fd)
+        self._pipes.close()
 
-    def _resume(self) -> None:
-        self._reading = True
-        for name, fd in self._pipes.items():
-            self._loop.add_reader(fd, self._read_pipe, name, fd)
-
-    def _pause(self) -> None:
-        self._reading = False
-        for fd in self._pipes.values():
-            self._loop.remove_reader(fd)
-
-    def _read_pipe(self, name: StreamName, fd: int, size: int = _READ_BYTES) -> bytes:
-        try:
-            data = os.read(fd, size)
-        except BlockingIOError:
-            return b""
-        if data and name in self._tails:
-            self._tails[name].add(data)
-        if not data:
-            self._end_pipe(name, fd)
-        elif not self._discarding:
-            self._events.append(Output(name, data))
+    def _add(self, stream: StreamName, data: bytes) -> None:
+        if data and not self._discarding:
+            self._events.append(Output(stream, data))
             self._unread += len(data)
-            if self._reading and self._unread > MAX_UNREAD_BYTES:
-                self._pause()
+            if self._pipes.are_read and self._unread > MAX_UNREAD_BYTES:
+                self._pipes.pause()
         self._changed.set()
-        return data
-
-    def _end_pipe(self, name: StreamName, fd: int) -> None:
-        self._loop.remove_reader(fd)
-        os.close(fd)
-        del self._pipes[name]
-        self._changed.set()
-
-
-class InputWriter:
-    """Writes a whole standard input and closes it. A command that ends without reading all of it is no error."""
-
-    def __init__(self, fd: int, data: bytes) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._fd = fd
-        self._left = memoryview(data)
-        os.set_blocking(fd, False)
-        self._loop.add_writer(fd, self._write)
-
-    def close(self) -> None:
-        """Close the pipe, whether all was written or not."""
-        if self._fd >= 0:
-            self._loop.remove_writer(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-
-    def _write(self) -> None:
-        try:
-            if self._left:
-                self._left = self._left[os.write(self._fd, self._left) :]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            self._left = self._left[:0]
-        if not self._left:
-            self.close()

@@ -1,132 +1,122 @@
-"""Running commands in a VM: their output and their end."""
+"""The processes that the server has started in one VM."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from typing import TypeVar
 
-from hatchway.errors import HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.vm.arguments import ENVIRONMENT, check_arguments
 from hatchway.vm.background import Background
-from hatchway.vm.guest_errors import process_error
-from hatchway.vm.output import InputWriter, OutputQueue
-from hatchway.vm.records import Exit, ProcessEvent, ProcessInfo
+from hatchway.vm.followed_output import FollowedOutput
+from hatchway.vm.guest_errors import no_such_process, process_error, signal_error
+from hatchway.vm.input import InputPipe
+from hatchway.vm.output import OutputQueue
+from hatchway.vm.output_log import OutputLogs
+from hatchway.vm.process import Command, Process, Spawned
+from hatchway.vm.records import Exit, OutputEvent, ProcessEvent, ProcessInfo, StreamName, SystemProcess
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
-from hatchway.vm.sandbox.guest_init import DEFAULT_PATH, HOME
-from hatchway.vm.tail import Tail
+from hatchway.vm.system_processes import MAX_PID, read_all
+
+P = TypeVar("P", bound=Process)
 
 KEPT_EXITED = 1000
 """How many ended processes are remembered."""
 
-ENVIRONMENT = {
-    "HOME": HOME,
-    "LANG": "C.UTF-8",
-    "PATH": DEFAULT_PATH,
-    "SHELL": "/bin/sh",
-    "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
-    "USER": "root",
-}
-"""What every process starts with; nothing of the host's environment."""
-
-
-class Process:
-    """One process started in a VM."""
-
-    def __init__(
-        self,
-        pid: int,
-        command: list[str],
-        output: OutputQueue,
-        stdin: InputWriter | None,
-        stderr: Tail,
-        *,
-        listed: bool,
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        self.pid = pid
-        self.command = command
-        self.listed = listed
-        """Whether it is one that runs on by itself: listed, and remembered after its end."""
-        self.left = False
-        """Whether nobody reads its output any more."""
-        self.started_at = time.time()
-        self.started = loop.time()
-        """The same by the event loop's clock, which nobody sets."""
-        self.output = output
-        self.stdin = stdin
-        self.stderr = stderr
-        """The end of what it wrote there. Kept of listed processes only."""
-        self.exit: asyncio.Future[Exit] = loop.create_future()
-
-    def info(self) -> ProcessInfo:
-        """Its state now."""
-        ended = self.exit.result() if self.exit.done() else None
-        return ProcessInfo(
-            pid=self.pid,
-            command=self.command,
-            state="running" if ended is None else "exited",
-            exit_code=ended.exit_code if ended else None,
-            signal=ended.signal if ended else None,
-            started_at=self.started_at,
-        )
-
-    def end(self, outcome: Exit) -> None:
-        """It has ended."""
-        if not self.exit.done():
-            self.exit.set_result(outcome)
-            self.output.read_what_is_there()
-            self.output.wake()
-            if self.stdin is not None:
-                self.stdin.close()
+_STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
 
 
 class Processes:
-    """The processes that the server has started in one VM."""
+    """Starts processes, knows how they are, and passes on what is meant for them."""
 
     def __init__(self) -> None:
         self._channel: Channel | None = None
         self._processes: dict[int, Process] = {}
-        self._left_behind: list[OutputQueue] = []
+        self._logs = OutputLogs()
+        self._left_behind: list[OutputQueue | FollowedOutput] = []
         self._kills = Background()
 
     def attach(self, channel: Channel) -> None:
         """Begin to use the guest's channel, once it is there."""
         self._channel = channel
 
-    async def start(
-        self,
-        argv: list[str],
-        env: dict[str, str],
-        cwd: str | None,
-        stdin: bytes | None = None,
-        *,
-        listed: bool,
-    ) -> Process:
-        """Start a process.
+    # -- starting
+
+    async def execute(
+        self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
+    ) -> Command:
+        """Start a command. `leave` must be called of it.
 
         Args:
             argv: the program and its arguments.
             env: added to `ENVIRONMENT`.
             cwd: the working directory, absolute; None: /home/user.
             stdin: its whole standard input; None: empty.
-            listed: whether it runs on by itself, is in `list` and is remembered after its end. Of any other, `leave`
-                must be called.
 
         Raises:
             HatchwayError: `command_not_found`, `cwd_not_found`, `not_executable`, `too_many_processes` and others.
         """
+
+        def make(pid: int, pipes: dict[StreamName, int], input_fd: int | None) -> Command:
+            return Command(
+                pid, argv, OutputQueue(pipes), None if input_fd is None else InputPipe(input_fd, stdin)
+            )
+
+        return await self._start(argv, env, cwd, make, has_input=stdin is not None)
+
+    async def spawn(
+        self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
+    ) -> Spawned:
+        """Start a process that runs on by itself, is in `list` and is remembered after its end.
+
+        Parameters and errors as for `execute`, but without `stdin` its standard input is open, to be written to.
+        """
+
+        def make(pid: int, pipes: dict[StreamName, int], input_fd: int | None) -> Spawned:
+            assert input_fd is not None
+            return Spawned(pid, argv, FollowedOutput(pipes, self._logs), InputPipe(input_fd, stdin))
+
+        return await self._start(argv, env, cwd, make, has_input=True)
+
+    async def _start(
+        self,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str | None,
+        make: Callable[[int, dict[StreamName, int], int | None], P],
+        *,
+        has_input: bool,
+    ) -> P:
         assert self._channel is not None
         check_arguments(argv, env, cwd)
 
-        def take(answer: Answer, fds: list[int]) -> Process:
+        def take(answer: Answer, fds: list[int]) -> P:
             # Entered before the next message is looked at, which may be word of its exit.
-            return self._enter(answer.pid, argv, fds, stdin, listed=listed)
+            earlier = self._processes.get(answer.pid)
+            expected = [os.O_RDONLY, os.O_RDONLY] + [os.O_WRONLY] * has_input
+            if [_pipe_end(fd) for fd in fds] != expected or (earlier is not None and not earlier.exit.done()):
+                for fd in fds:
+                    os.close(fd)
+                raise Unavailable("vm_failed", "the VM gave a wrong answer")
+            process = make(
+                answer.pid, dict(zip(_STREAMS, fds[:2], strict=True)), fds[2] if has_input else None
+            )
+            if earlier is not None and (earlier.left or isinstance(earlier, Spawned)):
+                self._forget(earlier)  # the guest's kernel uses pids again
+            self._processes.pop(
+                answer.pid, None
+            )  # a command's reader may not have read all yet: it leaves later
+            self._processes[answer.pid] = process
+            return process
 
+        # Left when whoever started it was cancelled, and never learned its pid.
         request = self._channel.request_and_take(
-            "spawn", take, self._abandon, argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=stdin is not None
+            "spawn", take, self.leave, argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=has_input
         )
         try:
             return await request
@@ -139,69 +129,39 @@ class Processes:
                 "write them to a file in the VM",
             ) from None
 
-    def _enter(
-        self, pid: int, argv: list[str], fds: list[int], stdin: bytes | None, *, listed: bool
-    ) -> Process:
-        earlier = self._processes.get(pid)
-        expected = 2 if stdin is None else 3
-        if (
-            len(fds) != expected
-            or not all(stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in fds)
-            or (earlier is not None and not earlier.exit.done())
-        ):
-            for fd in fds:
-                os.close(fd)
-            raise Unavailable("vm_failed", "the VM gave a wrong answer")
-        tail = Tail()
-        output = OutputQueue({"stdout": fds[0], "stderr": fds[1]}, {"stderr": tail} if listed else None)
-        writer = InputWriter(fds[2], stdin) if stdin is not None else None
-        process = Process(pid, argv, output, writer, tail, listed=listed)
-        if earlier is not None:  # the guest's kernel uses pids again
-            self._drop(earlier)
-        self._processes[pid] = process
-        return process
+    # -- what there is
 
-    def _abandon(self, process: Process) -> None:
-        """Whoever started it was cancelled and never learned its pid."""
-        process.listed = False
-        self.leave(process)
-
-    def exited(self, pid: int, status: int) -> None:
-        """A process has ended, with this wait status (wait(2)). Called by the channel."""
-        process = self._processes.get(pid)
-        if process is None:
-            return
-        if os.WIFSIGNALED(status):
-            process.end(Exit(exit_code=None, signal=os.WTERMSIG(status)))
-        else:
-            process.end(Exit(exit_code=os.WEXITSTATUS(status), signal=None))
-        if process.listed:
-            self._forget_oldest()
-        elif process.left:
-            self._drop(process)
-
-    def get(self, pid: int) -> Process:
-        """The process with this pid.
+    def get(self, pid: int) -> Spawned:
+        """The spawned process with this pid.
 
         Raises:
             NotFound: `process_not_found`.
         """
-        try:
-            return self._processes[pid]
-        except KeyError:
-            raise NotFound(
-                "process_not_found",
-                f"the server started no process {pid} in this VM",
-                "list the VM's processes for those there are",
-            ) from None
+        process = self._processes.get(pid)
+        if isinstance(process, Spawned) and not process.left:
+            return process
+        raise NotFound(
+            "process_not_found",
+            f"no process {pid} was spawned in this VM",
+            "list the VM's processes for those there are",
+        )
+
+    async def list_all(self) -> list[SystemProcess]:
+        """Every process in the VM, in the order of their pids.
+
+        Raises:
+            Unavailable: `vm_stopped`, `vm_failed`.
+        """
+        assert self._channel is not None
+        return await read_all(self._channel, self._is_spawned)
 
     def list(self) -> list[ProcessInfo]:
-        """Those that run on by themselves, and the last ones that have ended, in the order they were started."""
-        return [process.info() for process in self._processes.values() if process.listed]
+        """The spawned ones, and the last of them that have ended, in the order they were started."""
+        return [process.info() for process in self._spawned()]
 
-    def last_listed(self) -> Process | None:
-        """The one started last of those that `list` tells of."""
-        return next((process for process in reversed(self._processes.values()) if process.listed), None)
+    def last_spawned(self) -> Spawned | None:
+        """The one spawned last of those that `list` tells of."""
+        return next(self._spawned(newest_first=True), None)
 
     async def youngest(self) -> float | None:
         """When the youngest of all processes in the VM began that run now, by the event loop's clock.
@@ -224,30 +184,69 @@ class Processes:
         running = [process.started for process in self._processes.values() if not process.exit.done()]
         return max(running, default=None)
 
+    # -- what is asked of one
+
     async def wait(self, pid: int) -> ProcessInfo:
-        """Wait for the end of a process."""
+        """Wait for the end of a spawned process."""
         process = self.get(pid)
         await asyncio.shield(process.exit)
         return process.info()
 
-    async def signal(self, pid: int, number: int) -> None:
-        """Send a signal to the whole group of a process. One that has ended is none of it."""
+    def output(self, pid: int, offset: int, *, follow: bool) -> AsyncGenerator[OutputEvent, None]:
+        """See `Spawned.read`.
+
+        Raises:
+            InvalidRequest: `invalid_offset`, for one beyond the end.
+        """
         process = self.get(pid)
-        if process.exit.done():
+        written = process.written.log.end
+        if offset > written:
+            raise InvalidRequest(
+                "invalid_offset",
+                f"the process has written {written} bytes so far, so its output cannot be read from {offset}",
+                "read on from the next_offset of the last answer; a pid may have been used again",
+            )
+        return process.read(offset, follow=follow)
+
+    async def write_stdin(self, pid: int, chunks: AsyncIterable[bytes]) -> int:
+        """See `InputPipe.write`."""
+        return await self.get(pid).input.write(chunks)
+
+    def close_stdin(self, pid: int) -> None:
+        """See `InputPipe.close`."""
+        self.get(pid).input.close()
+
+    async def signal(self, pid: int, number: int) -> None:
+        """Send a signal to the whole group of a spawned process. One that has ended is none of it."""
+        await self._signal_group(self.get(pid), number)
+
+    async def signal_any(self, pid: int, number: int) -> None:
+        """Send a signal to the group of a spawned process, or to any other process of the VM alone.
+
+        Raises:
+            NotFound: `process_not_found`.
+            Conflict: `not_permitted`, for PID 1, or when the VM's kernel says so.
+        """
+        if self._is_spawned(pid):
+            await self.signal(pid, number)
             return
+        if pid == 1:
+            raise Conflict("not_permitted", "PID 1 is the VM itself", "destroy the VM to end it")
+        if pid > MAX_PID:
+            raise no_such_process(pid)
         assert self._channel is not None
         try:
-            await self._channel.request("signal", pid=pid, signal=number, group=True)
-        except GuestRefusal:
-            pass  # it has ended meanwhile
+            await self._channel.request("signal", pid=pid, signal=number, group=False)
+        except GuestRefusal as refusal:
+            raise signal_error(refusal, pid) from None
 
-    async def events(self, process: Process, timeout: float | None) -> AsyncGenerator[ProcessEvent, None]:
-        """The output of a process as it comes, then its end.
+    async def events(self, command: Command, timeout: float | None) -> AsyncGenerator[ProcessEvent, None]:
+        """The output of a command as it comes, then its end.
 
-        It ends with the process, not with its pipes: what the process left running may hold them open for ever.
+        It ends with the command, not with its pipes: what the command left running may hold them open for ever.
 
         Args:
-            process: just started.
+            command: just started.
             timeout: seconds after which its whole group is killed; None: never.
         """
         timed_out = False
@@ -255,92 +254,101 @@ class Processes:
         def kill() -> None:
             nonlocal timed_out
             timed_out = True
-            self._kill_soon(process)
+            self._kill_soon(command)
 
         timer = asyncio.get_running_loop().call_later(timeout, kill) if timeout is not None else None
         try:
             while True:
-                ended = process.exit.done()
-                while (event := process.output.take()) is not None:
+                ended = command.exit.done()
+                while (event := command.queue.take()) is not None:
                     yield event
                 if ended:
                     break
-                await process.output.changed()
-            outcome = process.exit.result()
+                await command.queue.changed()
+            outcome = command.exit.result()
             yield Exit(outcome.exit_code, outcome.signal, timed_out)
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def leave(self, process: Process) -> None:
-        """Nobody reads its output any more: kill it with its whole group if it still runs, and forget it."""
-        process.left = True
-        process.output.discard()
-        if process.exit.done():
-            self._drop(process)
+    # -- how they end
+
+    def exited(self, pid: int, status: int) -> None:
+        """A process has ended, with this wait status (wait(2)). Called by the channel."""
+        process = self._processes.get(pid)
+        if process is None:
+            return
+        if os.WIFSIGNALED(status):
+            process.end(Exit(exit_code=None, signal=os.WTERMSIG(status)))
         else:
+            process.end(Exit(exit_code=os.WEXITSTATUS(status), signal=None))
+        if process.left:
+            self._forget(process)
+        elif isinstance(process, Spawned):
+            self._forget_oldest()
+
+    def leave(self, process: Process) -> None:
+        """Nobody cares for it any more: kill it with its whole group if it still runs, and forget it."""
+        process.left = True
+        if process.exit.done():
+            self._forget(process)
+        else:
+            process.output.discard()
             self._kill_soon(process)
 
     def close(self) -> None:
         """The VM has ended, and with it every process."""
         for process in self._processes.values():
-            process.end(Exit(exit_code=None, signal=signal.SIGKILL))
+            process.end_with_vm(Exit(exit_code=None, signal=signal.SIGKILL))
             process.output.close()
         for output in self._left_behind:
             output.close()
 
+    # -- inside
+
+    def _spawned(self, *, newest_first: bool = False) -> Iterator[Spawned]:
+        processes = reversed(self._processes.values()) if newest_first else self._processes.values()
+        return (each for each in processes if isinstance(each, Spawned) and not each.left)
+
+    def _is_spawned(self, pid: int) -> bool:
+        process = self._processes.get(pid)
+        return isinstance(process, Spawned) and not process.left
+
+    async def _signal_group(self, process: Process, number: int) -> None:
+        if process.exit.done():
+            return
+        assert self._channel is not None
+        try:
+            await self._channel.request("signal", pid=process.pid, signal=number, group=True)
+        except GuestRefusal:
+            pass  # it has ended meanwhile
+
     def _kill_soon(self, process: Process) -> None:
         async def kill() -> None:
             try:
-                await self.signal(process.pid, signal.SIGKILL)
+                await self._signal_group(process, signal.SIGKILL)
             except HatchwayError:
                 pass  # the VM has ended, and the process with it
 
         self._kills.start(kill())
 
     def _forget_oldest(self) -> None:
-        ended = [process for process in self._processes.values() if process.listed and process.exit.done()]
+        ended = [each for each in self._spawned() if each.exit.done()]
         for process in ended[:-KEPT_EXITED]:
-            self._drop(process)
-
-    def _drop(self, process: Process) -> None:
-        if self._processes.get(process.pid) is process:  # else its pid has been used again
-            del self._processes[process.pid]
             self._forget(process)
 
     def _forget(self, process: Process) -> None:
-        """Drop the entry of an ended process; what it left running may go on writing to its pipes."""
+        """Drop an ended process; what it left running may go on writing to its pipes."""
+        if self._processes.get(process.pid) is process:  # else its pid has been used again
+            del self._processes[process.pid]
+        process.output.discard()
         self._left_behind = [output for output in self._left_behind if output.is_open]
         if process.output.is_open:
-            process.output.discard()
             self._left_behind.append(process.output)
 
 
-def check_arguments(argv: list[str], env: dict[str, str], cwd: str | None) -> None:
-    """Refuse what no system call could take.
-
-    Raises:
-        InvalidRequest: `invalid_command`, `invalid_environment` or `invalid_path`.
-    """
-    if not argv or not argv[0]:
-        raise InvalidRequest("invalid_command", "the command must not be empty")
-    if not all(_is_encodable(argument) for argument in argv):
-        raise InvalidRequest(
-            "invalid_command", "a command and its arguments must be valid Unicode text without NUL"
-        )
-    for name, value in env.items():
-        if not name or "=" in name or not _is_encodable(name) or not _is_encodable(value):
-            raise InvalidRequest(
-                "invalid_environment",
-                "a variable's name must not be empty or hold '=', and neither name nor value may hold NUL",
-            )
-    if cwd is not None and (not cwd.startswith("/") or not _is_encodable(cwd)):
-        raise InvalidRequest("invalid_path", "cwd must be an absolute path in the VM")
-
-
-def _is_encodable(text: str) -> bool:
-    """Whether it can be an argument: no NUL, and no surrogate but those that stand for a byte (PEP 383)."""
-    try:
-        return b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
+def _pipe_end(fd: int) -> int | None:
+    """O_RDONLY or O_WRONLY for that end of a pipe, None for anything else."""
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+        return None
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE

@@ -13,6 +13,10 @@ from hatchway.preview.grant import CorsMode
 
 VmState = Literal["running", "stopped"]
 ProcessState = Literal["running", "exited"]
+SystemProcessState = Literal[
+    "running", "sleeping", "disk_sleep", "stopped", "tracing_stop", "zombie", "dead", "idle", "unknown"
+]
+"""The letters of proc_pid_stat(5) in words."""
 StreamName = Literal["stdout", "stderr"]
 FileKind = Literal["file", "directory", "symlink", "other"]
 """`other`: a device, socket or pipe."""
@@ -83,6 +87,16 @@ class Unpacked:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputInfo:
+    """How much a spawned process has written, stdout and stderr together."""
+
+    bytes: int
+    """All of it: the offset that the next byte will have."""
+    kept_from: int
+    """The offset of the first byte that is kept; those before it were dropped."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessInfo:
     """One process that was spawned in a VM."""
 
@@ -97,6 +111,26 @@ class ProcessInfo:
     """The number of the signal that ended it, else None."""
     started_at: float
     """Seconds since the epoch."""
+    output: OutputInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SystemProcess:
+    """Any process of a VM, as the VM's /proc tells of it."""
+
+    pid: int
+    ppid: int
+    """Its parent's; 0 for PID 1."""
+    command: tuple[bytes, ...]
+    """The program and its arguments, as far as they are told; its name alone if it has none. All are the process's own
+    words."""
+    state: SystemProcessState
+    started_at: float
+    """Seconds since the epoch."""
+    memory_bytes: int
+    """Its resident set."""
+    spawned: bool
+    """Whether it was spawned through the API, rather than by another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +159,8 @@ class SpawnRequest:
     """Added to the VM's own environment."""
     cwd: str | None = None
     """The working directory; None: /home/user."""
+    stdin: bytes | None = field(default=None, repr=False)
+    """The whole standard input; None: it stays open, to be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +184,49 @@ class Exit:
 
 
 ProcessEvent = Output | Exit
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOutput:
+    """A piece of what a spawned process wrote. Pieces end anywhere, also inside a character."""
+
+    stream: StreamName
+    offset: int
+    """Of its first byte, among those of both streams."""
+    data: bytes
+
+    @property
+    def next_offset(self) -> int:
+        """Of the first byte behind it."""
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedOutput:
+    """Here is output missing, which is kept no more."""
+
+    dropped_bytes: int
+    offset: int
+    """Of the first byte behind it."""
+
+    @property
+    def next_offset(self) -> int:
+        """The same."""
+        return self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEnd:
+    """The end of what could be read: always the last event."""
+
+    next_offset: int
+    """Where to read on."""
+    state: ProcessState
+    exit_code: int | None
+    signal: int | None
+
+
+OutputEvent = KeptOutput | DroppedOutput | OutputEnd
 
 
 @dataclass(frozen=True, slots=True)

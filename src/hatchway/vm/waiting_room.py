@@ -91,12 +91,12 @@ class WaitingRoom:
         self._watches.clear()
 
     async def _look(self, since: float) -> Facts:
-        last = self._processes.last_listed()
+        last = self._processes.last_spawned()
         if last is not None and last.started >= since and not last.exit.done():
             youngest: float | None = last.started  # young enough: the guest need not be asked
         else:
             youngest = await self._processes.youngest()
-            last = self._processes.last_listed()
+            last = self._processes.last_spawned()
         return Facts(
             booted=self._booted,
             youngest=youngest,
@@ -105,9 +105,9 @@ class WaitingRoom:
         )
 
     def _process_exited(self, port: int) -> HatchwayError:
-        last = self._processes.last_listed()
+        last = self._processes.last_spawned()
         assert last is not None
-        return process_exited(port, last.pid, last.command, last.exit.result(), last.stderr.lines())
+        return process_exited(port, last.pid, last.command, last.exit.result(), last.last_words())
 
     # -- watching a port
 
@@ -159,7 +159,7 @@ class WaitingRoom:
 
     async def _pause(self, seconds: float) -> bool:
         """Whether the program spawned last ended meanwhile; then at once."""
-        last = self._processes.last_listed()
+        last = self._processes.last_spawned()
         if last is None or last.exit.done():
             await asyncio.sleep(seconds)
             return False

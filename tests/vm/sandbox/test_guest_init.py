@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hatchway.vm.sandbox import guest_init, wire
+from hatchway.vm.sandbox import guest_init, guest_processes, wire
 from hatchway.vm.sandbox.descriptors import close_fds_except
 from hatchway.vm.sandbox.guest_init import GuestInit
 
@@ -96,11 +97,49 @@ def test_a_signal_reaches_the_whole_group(server: Asking) -> None:
     server.fds = fds
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, 2**31 - 1])
-def test_only_processes_of_its_own_are_signalled(server: Asking, pid: int) -> None:
+@pytest.mark.parametrize("pid", [1, 0, -1, -(2**31), 2**31 - 1])
+def test_neither_itself_nor_many_at_once_are_signalled(server: Asking, pid: int) -> None:
     for group in (True, False):
         answer = server.ask({"id": 1, "op": "signal", "pid": pid, "signal": 9, "group": group})
         assert (answer["op"], answer["errno"]) == ("error", errno.ESRCH)
+
+
+def test_only_a_process_of_its_own_has_a_group_to_signal(server: Asking) -> None:
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as other:
+        request = {"id": 1, "op": "signal", "pid": other.pid, "signal": signal.SIGKILL}
+        assert server.ask(request | {"group": True})["errno"] == errno.ESRCH
+        assert other.poll() is None
+        assert server.ask(request | {"group": False}) == {"op": "done", "id": 1}
+        assert other.wait() == -signal.SIGKILL
+
+
+def test_any_other_process_is_signalled_alone(server: Asking) -> None:
+    program = "trap 'echo got it' HUP; sleep 1000 & echo $!; while :; do wait; done"
+    answer = server.ask(_spawn("sh", "-c", program))
+    stdout, child = server.fds[0], int(os.read(server.fds[0], 100))
+    fds, server.fds = server.fds, []
+    assert (
+        server.ask({"id": 2, "op": "signal", "pid": child, "signal": signal.SIGHUP, "group": False})["op"]
+        == "done"
+    )
+    request = {"id": 2, "op": "signal", "pid": answer["pid"], "signal": signal.SIGHUP, "group": True}
+    assert server.ask(request)["op"] == "done"
+    assert os.read(stdout, 100) == b"got it\n"  # once
+    assert server.ask(request | {"signal": signal.SIGKILL})["op"] == "done"
+    os.waitid(os.P_PID, int(str(answer["pid"])), os.WEXITED | os.WNOWAIT)
+    server.init._reap()
+    server.hear()
+    server.fds = fds
+    assert os.read(stdout, 100) == b""
+
+
+def test_processes_come_in_pages(server: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_processes, "PAGE_PROCESSES", 1)
+    first = server.ask({"id": 1, "op": "processes", "after": 0})
+    second = server.ask({"id": 1, "op": "processes", "after": first["processes"][0]["pid"]})  # type: ignore[index]
+    assert first["processes"] != second["processes"]
+    none = server.ask({"id": 1, "op": "processes", "after": first["last"]})
+    assert none["op"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +160,9 @@ def test_only_processes_of_its_own_are_signalled(server: Asking, pid: int) -> No
         ({"id": 1, "op": "sockets", "family": 5, "count": 1}, errno.EINVAL, ""),
         ({"id": 1, "op": "open", "path": "none"}, errno.ENOENT, ""),
         ({"id": 1, "op": "commit", "handle": 7}, errno.EINVAL, ""),
+        ({"id": 1, "op": "signal", "pid": 2**40, "signal": 9, "group": False}, errno.EINVAL, ""),
+        ({"id": 1, "op": "signal", "pid": os.getpid(), "signal": 65, "group": False}, errno.EINVAL, ""),
+        ({"id": 1, "op": "processes", "after": None}, errno.EINVAL, ""),
     ],
 )
 def test_a_refusal_says_why_and_leaks_nothing(

@@ -25,6 +25,19 @@ _MESSAGES_PER_TURN = 64
 """How many messages are read before other work of the event loop has its turn."""
 
 
+class GuestProcess(msgspec.Struct, frozen=True):
+    """One process of a VM, in the answer to `processes`."""
+
+    pid: int
+    ppid: int
+    state: str
+    age: float
+    memory: int
+    name: bytes
+    arguments: bytes
+    """As in /proc/pid/cmdline."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """Every message a guest or launcher sends. Which fields are set depends on `op`."""
 
@@ -45,6 +58,8 @@ class Answer(msgspec.Struct, frozen=True):
     mtime_ns: int = 0
     target: str | None = None
     age: float | None = None
+    processes: list[GuestProcess] = []
+    last: int = 0
 
 
 class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours

@@ -6,10 +6,11 @@ process it started.
 
 - `spawn`: start a program; its stdout and stderr (and stdin) come back as the other ends of pipes made inside, so that
   they belong to the guest's own ids and /dev/stdout can be opened.
-- `signal`: to a process started here, or to its whole process group.
+- `signal`: to the whole process group of a process started here, or to any other process of the VM alone.
 - `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
   namespace it was made in).
 - `youngest`: how long ago the youngest process in the VM began.
+- `processes`: those in the VM, page by page.
 - the file requests of `guest_files`; what of them takes long is done by the children of `guest_worker`.
 
 When the server goes, the socket closes, this process ends, and the kernel ends everything else in its pid namespace.
@@ -176,6 +177,7 @@ class GuestInit:
             "signal": self._signal,
             "sockets": self._sockets,
             "youngest": self._youngest,
+            "processes": self._page_of_processes,
             **self._files.operations,
         }
 
@@ -203,7 +205,7 @@ class GuestInit:
         reply_fds: list[int] = []
         try:
             reply |= self._operations[request["op"]](request, reply_fds)
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
             while reply_fds:
                 os.close(reply_fds.pop())
             number, what = errno.EINVAL, ""
@@ -267,7 +269,8 @@ class GuestInit:
 
     def _signal(self, request: Message, _reply_fds: list[int]) -> Message:
         pid = int(request["pid"])
-        if pid not in self._children:
+        # 0 and negative numbers mean groups of processes, and -1 all of them (kill(2)).
+        if pid <= 1 or (request["group"] and pid not in self._children):
             raise OSError(errno.ESRCH, "process")
         if request["group"]:
             # Every process started here leads a group of its own (setsid), and stays in it unless it leaves.
@@ -284,6 +287,9 @@ class GuestInit:
 
     def _youngest(self, _request: Message, _reply_fds: list[int]) -> Message:
         return {"age": guest_processes.youngest_age(self._workers.pids)}
+
+    def _page_of_processes(self, request: Message, _reply_fds: list[int]) -> Message:
+        return guest_processes.page(int(request["after"]), self._workers.pids)
 
 
 def _what(error: OSError) -> str:
