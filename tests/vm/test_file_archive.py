@@ -147,7 +147,7 @@ async def test_a_full_disk(boot: Boot) -> None:
 
 async def test_where_no_folder_can_be(machine: Machine) -> None:
     for path, code in (
-        (b"/etc/passwd", "file_not_found"),
+        (b"/etc/passwd", "not_a_directory"),
         (b"/proc", "not_a_regular_file"),
         (b"/proc/self", "not_a_regular_file"),
         (b"/proc/self/cwd", "invalid_path"),

@@ -77,7 +77,9 @@ class Unpacking:
         self.files = 0
         """How many of them are files."""
         self.size = 0
-        """How many bytes of content."""
+        """How many bytes of content, those of a file under way included."""
+        self.whole_size = 0
+        """How many bytes of content of files that are there as a whole."""
         self.skipped = 0
         """How many entries were left out: devices and pipes, and links that may not be made."""
         self.left_out = 0
@@ -180,6 +182,7 @@ class Unpacking:
         os.close(file.fd)
         self.entries += 1
         self.files += 1
+        self.whole_size += file.member.size
 
     def _make_folder(self, path: list[bytes], member: Member) -> None:
         folder, name = self._place(path)

@@ -125,6 +125,8 @@ async def test_folders_that_turn_into_links_are_never_followed(machine: Machine)
     while not await machine.exists(b"/home/user/other/inner/file"):
         pass
     seen = set()
+    # What is unpacked below, where the folder is one at that moment, is its own too.
+    own = {b"real", b"real/inner", b"real/inner/file", b"real/inner/evil"}
     for _ in range(60):
         async with machine.archive(b"/home/user/t") as chunks:
             data = b"".join([chunk async for chunk in chunks])
@@ -134,7 +136,7 @@ async def test_folders_that_turn_into_links_are_never_followed(machine: Machine)
         async with machine.list_folder(b"/home/user/t") as entries:
             async for told in entries:
                 if not isinstance(told, ListingEnd):
-                    assert {entry.path for entry in told} <= {b"real", b"real/inner", b"real/inner/file"}
+                    assert {entry.path for entry in told} <= own
         data = writer.header(Member(b"real/inner/evil", "file", 4)) + b"evil" + writer.padding(4) + writer.END
         await _try(machine.unpack(b"/home/user/t", _once(data)), "not_a_directory", "file_changed")
         assert not await machine.exists(b"/home/user/other/inner/evil")

@@ -50,10 +50,10 @@ def unpack(outlet: Outlet, inlet: int, folder: int, *, is_new: bool) -> None:
         unpacking.finish()
     except ArchiveError as error:
         unpacking.close()
-        outlet.fail(errno.EINVAL, fault=error.fault, done=(unpacking.entries, unpacking.size))
+        outlet.fail(errno.EINVAL, fault=error.fault, done=(unpacking.entries, unpacking.whole_size))
     except OSError as error:
         unpacking.close()
-        outlet.fail(error.errno or errno.EIO, "unpack", done=(unpacking.entries, unpacking.size))
+        outlet.fail(error.errno or errno.EIO, "unpack", done=(unpacking.entries, unpacking.whole_size))
     else:
         unpacking.close()
         outlet.end(entries=unpacking.entries, bytes=unpacking.size, skipped=unpacking.skipped)
