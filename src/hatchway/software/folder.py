@@ -34,6 +34,10 @@ async def use(software: str, source: Folder, commands: Sequence[str], usr: Path 
 def _check(path: str | os.PathLike[str], commands: Sequence[str], usr: Path) -> Path:
     # Where a link leads now is what is used and checked, whatever it leads to later.
     folder = Path(os.path.realpath(path))
+    host = Path(os.path.realpath(usr))
+    if folder.is_relative_to(host) or host.is_relative_to(folder):
+        # Overlayfs would not mount one within the other.
+        raise UnfitTreeError("it is in /usr, which every VM sees as it is, or above it")
     check(folder)
     first, second = BIN_FOLDERS
     for command in commands:

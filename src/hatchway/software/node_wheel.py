@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from hatchway.errors import Unavailable
 from hatchway.software import pip, refusals
 from hatchway.software.installer import run
 from hatchway.software.layers import Layer, Made
@@ -64,9 +65,15 @@ async def install(software: str, source: NodeJs, usr: Path, work: Path, say: Cal
     requirement = f"{PACKAGE}>={source.at_least}" if source.at_least else PACKAGE
     wanted = Wanted(software, requirement, pip.REGISTRY)
     unpacked = work / "unpacked"
-    chosen, packages = await pip.install(
-        wanted, requirement, ("--no-deps", "--target", str(unpacked)), work, say
-    )
+    try:
+        chosen, packages = await pip.install(
+            wanted, requirement, ("--no-deps", f"--target={unpacked}"), work, say
+        )
+    except Unavailable as error:
+        if source.at_least:
+            raise
+        hint = f"sudo apt-get install nodejs npm, or {error.hint}"
+        raise Unavailable(error.code, error.message, hint) from None
     await asyncio.to_thread(_lay_out, unpacked, usr / "local")
     version = _POST_RELEASE.sub("", chosen.version)
     if not _fits(version, source.at_least):

@@ -24,6 +24,8 @@ from hatchway.software.sources import COMMAND, Npm
 _FLAGS = (
     *("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--no-progress"),
     *("--loglevel=error", "--logs-max=0"),
+    # By default it would wait for a minute before it tries a last time.
+    "--fetch-retry-maxtimeout=10000",
     # What an npmrc could say that would end up as another layer, or none.
     *(
         "--location=project",
@@ -38,6 +40,8 @@ _FLAGS = (
     # Nothing but what the registry has and gives a hash for. Older versions of npm do not know these: see npm_lock.
     *("--allow-git=none", "--allow-remote=none", "--allow-file=none", "--allow-directory=none"),
 )
+_ENVIRONMENT = {"NODE_USE_SYSTEM_CA": "1"}
+"""Node.js brings authorities of its own; this lets it trust the machine's, too, as pip does."""
 
 _log = logging.getLogger(__name__)
 
@@ -111,8 +115,8 @@ async def install(
 async def _run_npm(
     wanted: Wanted, npm: Sequence[str], arguments: Sequence[str], project: Path, work: Path
 ) -> None:
-    where = (f"--prefix={project}", f"--cache={work / 'npm-cache'}")
-    ran = await run([*npm, *arguments, *_FLAGS, *where], project)
+    # The project is where it runs. Told by --prefix, it would not read the npmrc of the machine.
+    ran = await run([*npm, *arguments, *_FLAGS, f"--cache={work / 'npm-cache'}"], project, _ENVIRONMENT)
     if ran.exit_code != 0:
         _log.warning("npm failed for the software %s: %s", wanted.software, last_words(ran.stderr))
         raise refusals.npm_refusal(wanted, ran.stderr)

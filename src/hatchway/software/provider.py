@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class SoftwareProvider:
         self._found: dict[Software, Path | None] = {}
         self._resolved: dict[tuple[Software, ...], tuple[Software, ...]] = {}
         self._providing: dict[str, asyncio.Lock] = {}
+        self._apart: set[tuple[Path, ...]] = set()
 
     async def layers(self, chosen: Iterable[Software]) -> list[Path]:
         """The layers of a VM with `chosen` and all that it needs, for the host's /usr: the top one first.
@@ -75,8 +77,12 @@ class SoftwareProvider:
         provided: dict[Software, Path | None] = {}
         for software in resolved:
             provided[software] = await self._provide(software, provided)
-        # What needs another is over that.
-        return [layer for layer in reversed(provided.values()) if layer is not None]
+        # What needs another is over that. A folder that is of several is mounted once.
+        layers = tuple(dict.fromkeys(layer for layer in reversed(provided.values()) if layer is not None))
+        if layers not in self._apart:
+            _check_apart(layers, provided)
+            self._apart.add(layers)
+        return list(layers)
 
     async def upgrade(self, software: Software) -> None:
         """Ask the registry anew what a software's package, version or range means; VMs that run keep what they have.
@@ -221,15 +227,26 @@ class SoftwareProvider:
         return layer
 
     async def _npm(self, provided: Mapping[Software, Path | None]) -> list[str]:
-        """The command that runs npm: of the Node.js that the VM will have, else the host's, else of a layer."""
-        for layer in provided.values():
-            command = None if layer is None else npm.npm_of_layer(layer)
-            if command is not None:
-                return command
+        """The command that runs npm: the host's, since that knows all of its settings, else that of a layer."""
         command = npm.npm_of_host()
+        for layer in provided.values():
+            if command is None and layer is not None:
+                command = npm.npm_of_layer(layer)
         if command is None:
             fetched = self._find(node) or await self._install(node, {}, False)
             command = npm.npm_of_layer(fetched.usr)
         if command is None:
             raise FileNotFoundError("npm")
         return command
+
+
+def _check_apart(layers: Iterable[Path], provided: Mapping[Software, Path | None]) -> None:
+    """No layer may be within another: overlayfs mounts none that are."""
+    names = {layer: software.name for software, layer in provided.items() if layer is not None}
+    for outer, inner in itertools.permutations(layers, 2):
+        if inner.is_relative_to(outer):
+            raise Unavailable(
+                "software_unavailable",
+                f"the folder of the software {names[inner]!r} is within that of {names[outer]!r}",
+                "no VM can have both: move it out of there",
+            )

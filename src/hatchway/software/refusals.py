@@ -12,7 +12,7 @@ from hatchway.errors import Unavailable
 
 _NOT_THERE = frozenset({"E404", "ETARGET", "ENOVERSIONS", "EBADPLATFORM", "ERESOLVE"})
 # Versions before 10 write `npm ERR!`, later ones `npm error`.
-_NPM_CODE = re.compile(r"^npm (?:ERR!|error) code (E[A-Z0-9_]{2,30})$", re.MULTILINE)
+_NPM_CODE = re.compile(r"^npm (?:ERR!|error) code ([A-Z][A-Z0-9_]{2,40})$", re.MULTILINE)
 _NPM_PACKAGE = re.compile(
     r"No matching version found for ((?:@[\w.~-]+/)?[\w.~-]+@[\w.^~*<>=|+ -]{1,60}?)\.?$", re.MULTILINE
 )
