@@ -53,7 +53,8 @@ def agent_os(
         InvalidRequest: `invalid_option` for a value of the wrong type, and for two different software of one name;
             `unknown_setting`.
     """
-    from hatchway.software import Software, resolve
+    from hatchway.software import Software
+    from hatchway.software.needs import resolve
 
     known = ("software", "preview", "limits")
     for name in unknown:

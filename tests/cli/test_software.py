@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from hatchway.software import BUILT_IN
+from hatchway.software.built_in import BUILT_IN
 from software.packages import PythonIndex, use_python_index, write_wheel
 
 SERVER = """
@@ -63,15 +63,36 @@ async def test_the_software_of_a_registry_is_listed_too(run: Run, index: PythonI
     assert listed["tool"] == ("not installed", None)
     assert (listed["mine"], listed["rare"]) == (("missing", None), ("missing", None))
     ran = await run("software", "list", "my_software:registry")
-    text = ran.out.decode()
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert lines[:2] == ["host python python3", "from host"]
-    assert lines[2:4] == ["not installed tool tool", "from PyPI tool>=1"]
-    assert f"from folder {tmp_path / 'mine'}" in lines, "where its operator put it"
-    assert lines[lines.index("missing rare no-such-command") :][1:3] == [
-        "from host",
-        "→ sudo apt-get install rare-package",
+    lines = [line.split("\t") for line in ran.out.decode().splitlines()]
+    assert ran.code == 0
+    assert lines[:4] == [
+        ["python", "host", "", "host", "python3"],
+        ["tool", "not installed", "", "PyPI tool>=1", "tool"],
+        ["mine", "missing", "", f"folder {tmp_path / 'mine'}", "mine"],
+        ["rare", "missing", "", "host", "no-such-command"],
     ]
+    gone, lacks = "is not there, or cannot be read by the server", "needs commands that this machine lacks"
+    assert ran.err.splitlines() == [
+        f"the folder of the software 'mine' {gone}: `hatchway software list` says where it should be",
+        f"the software 'rare' {lacks}: no-such-command: sudo apt-get install rare-package",
+    ]
+
+
+async def test_the_cache_is_that_of_the_server(
+    run: Run, index: PythonIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = ("software", "install", "tool", "my_software:registry")
+    module = tmp_path / "my_software.py"
+    module.write_text(
+        module.read_text().replace("setup(", f"setup(cache_dir={str(tmp_path / 'of-code')!r}, ")
+    )
+    assert (await run(*ours)).code == 0
+    monkeypatch.setenv("HATCHWAY_CACHE_DIR", str(tmp_path / "of-variable"))
+    assert (await run(*ours)).code == 0
+    assert (await run(*ours, "--cache-dir", str(tmp_path / "of-flag"))).code == 0
+    for name in ("of-code", "of-variable", "of-flag"):
+        assert len(os.listdir(tmp_path / name / "layers" / "tool")) == 2, name
+    assert not (tmp_path / "cache").exists()
 
 
 async def test_installing_says_what_it_does_and_once(run: Run, index: PythonIndex, tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ class NpmRegistry:
         version: str = "1.0.0",
         files: Mapping[str, str] | None = None,
         tarball: bytes | None = None,
+        tarballs: str = "",
         **package: Any,
     ) -> None:
         """Offer a package.
@@ -141,6 +142,7 @@ class NpmRegistry:
             version: of it.
             files: content by path; by default a command of the package's name, a shell script.
             tarball: what is sent instead of what was promised.
+            tarballs: another address for it than the registry's.
             **package: further fields of package.json.
         """
         command = name.rpartition("/")[2]
@@ -151,7 +153,7 @@ class NpmRegistry:
         path = f"/{name}/-/{command}-{version}.tgz"
         self._tarballs[path] = made if tarball is None else tarball
         digest = base64.b64encode(hashlib.sha512(made).digest()).decode()
-        dist = {"tarball": self.url.rstrip("/") + path, "integrity": f"sha512-{digest}"}
+        dist = {"tarball": (tarballs or self.url).rstrip("/") + path, "integrity": f"sha512-{digest}"}
         self._packages.setdefault(name, {})[version] = description | {"dist": dist}
 
     def answer(self, path: str) -> bytes | None:

@@ -14,6 +14,7 @@ import pytest
 from hatchway.errors import Unavailable
 from hatchway.software.layers import Layer, LayerCache, Made
 from hatchway.software.manifest import Package
+from hatchway.software.trees import UnfitTreeError
 
 ONE = Package("tool", "1.0", "sha512-x")
 
@@ -109,12 +110,16 @@ async def test_what_fails_leaves_nothing(cache_dir: Path) -> None:
         await making()(usr, work)
         raise Unavailable("software_not_found", "no")
 
+    async def be_unfit(usr: Path, work: Path) -> Made:
+        raise UnfitTreeError("it is unfit")
+
     async def lead_out(usr: Path, work: Path) -> Made:
         (usr / "link").symlink_to("/etc/passwd")
         return Made("1.0", ())
 
     for make, code in (
         (fail, "software_not_found"),
+        (be_unfit, "software_unavailable"),
         (lead_out, "software_unavailable"),
         (making("../1.0"), "software_unavailable"),
         (making(""), "software_unavailable"),

@@ -146,7 +146,7 @@ async def test_a_newer_node_serves_whoever_wants_less(
 async def test_no_package_index(
     bare_usr: Path, cache_dir: Path, python_index: PythonIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/index")
     with pytest.raises(Unavailable) as caught:
         await SoftwareProvider(cache_dir, usr=bare_usr).layers([node])
     assert caught.value.code == "software_unavailable"

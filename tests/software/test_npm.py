@@ -118,6 +118,13 @@ async def test_tags(npm_registry: NpmRegistry, usr: Path, work: Path) -> None:
     assert (await made("tool@latest", usr, work, "tool"))[0].version == "1.1.0"
 
 
+async def test_a_registry_that_keeps_its_packages_elsewhere(
+    npm_registry: NpmRegistry, usr: Path, work: Path
+) -> None:
+    npm_registry.add("tool", tarballs=npm_registry.url.replace("127.0.0.1", "localhost"))
+    assert (await made("tool", usr, work, "tool"))[0].version == "1.0.0"
+
+
 async def test_no_such_package_or_version(npm_registry: NpmRegistry, usr: Path, work: Path) -> None:
     npm_registry.add("tool", dependencies={"below": "^3"})
     npm_registry.add("below")

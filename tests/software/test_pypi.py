@@ -14,6 +14,7 @@ from hatchway.errors import Unavailable
 from hatchway.software import PyPI
 from hatchway.software.layers import Made
 from hatchway.software.pypi import install, vm_python
+from hatchway.software.trees import UnfitTreeError
 from software.conftest import Said
 from software.packages import PythonIndex, write_wheel
 
@@ -142,7 +143,7 @@ async def test_no_index(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "http://me:password-of-mine@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:password-of-mine@127.0.0.1:9/index")
     with caplog.at_level(logging.WARNING, "hatchway"):
         error = await refused("tool", usr, work)
     assert error.code == "software_unavailable"
@@ -167,6 +168,19 @@ async def test_a_command_that_the_package_lacks(
     error = await refused("tool", usr, work, "python3")
     assert error.code == "software_not_found"
     assert error.hint == "its commands are: one, two"
+
+
+async def test_a_package_that_would_be_the_vms_python(
+    python_index: PythonIndex, usr: Path, work: Path, tmp_path: Path
+) -> None:
+    # On a copy: were the link to it followed, the host's own Python would be written over.
+    python = tmp_path / vm_python("mine").name
+    shutil.copy(vm_python("mine"), python)
+    before = python.read_bytes()
+    python_index.add(write_wheel(tmp_path, "tool", scripts={"python3": "tool:main", "tool": "tool:main"}))
+    with pytest.raises(UnfitTreeError, match="a python3 of its own"):
+        await install("mine", PyPI("tool"), ("tool",), python, usr, work, Said())
+    assert python.read_bytes() == before
 
 
 async def test_a_host_without_python(bare_usr: Path) -> None:

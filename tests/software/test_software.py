@@ -6,7 +6,6 @@ import pytest
 
 from hatchway.errors import InvalidRequest
 from hatchway.software import (
-    BUILT_IN,
     Folder,
     HostCommands,
     NodeJs,
@@ -17,8 +16,9 @@ from hatchway.software import (
     node_at_least,
     pi,
     python,
-    resolve,
 )
+from hatchway.software.built_in import BUILT_IN
+from hatchway.software.needs import resolve
 
 RG = Folder("/opt/rg")
 

@@ -3,55 +3,76 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
+from hatchway.cli.options import JsonOption
 from hatchway.cli.registry_loader import load_registry
-from hatchway.cli.terminal import out, say
+from hatchway.cli.tables import HOW_LISTS_ARE_PRINTED, show_json, show_list
+from hatchway.cli.terminal import say
 from hatchway.errors import InvalidRequest
-from hatchway.software import BUILT_IN, Software, resolve
+from hatchway.registry import Registry
+from hatchway.server.configuration import Chosen, from_environment, from_flags
+from hatchway.server.setting_table import SETTINGS
+from hatchway.server.settings import default_cache_dir
+from hatchway.software import Software
+from hatchway.software.built_in import BUILT_IN
+from hatchway.software.needs import resolve
 
 if TYPE_CHECKING:
     from hatchway.software.provider import SoftwareProvider, Status
 
-app = typer.Typer(help="What VMs can run: what is there of it, and fetching it ahead.", no_args_is_help=True)
+app = typer.Typer(help="What VMs can run: what of it is there, and fetching it ahead.", no_args_is_help=True)
 
-_STYLES = {"host": "green", "installed": "green", "not installed": "yellow", "missing": "bold red"}
+_CACHE_DIR = SETTINGS["cache_dir"]
+_READY = {"host": "of this machine, nothing to install", "installed": "installed"}
+
+CacheDirOption = Annotated[
+    Path | None, typer.Option(_CACHE_DIR.flag, metavar=_CACHE_DIR.metavar, help=_CACHE_DIR.help)
+]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help="List what comes with Hatchway and what a registry offers: where it comes from, and whether it is there. "
+    f"Nothing is fetched. {HOW_LISTS_ARE_PRINTED}",
+)
 def list_software(
     registry: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODULE:REGISTRY",
-            help="A registry whose software is listed, too, such as server:registry.",
-            show_default=False,
+            metavar="[MODULE:REGISTRY]", help="A registry made by setup(), such as server:registry."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
+    cache_dir: CacheDirOption = None,
 ) -> None:
-    """List software, where it comes from, and whether it is there. Nothing is fetched."""
-    provider = _provider()
-    listed = known(registry)
+    """List software."""
+    served = None if registry is None else load_registry(registry)
+    listed, provider = known(served), _provider(served, cache_dir)
 
     async def look() -> list[Status]:
         return [await provider.status(software) for software in listed]
 
-    statuses = asyncio.run(look())
+    found = list(zip(listed, asyncio.run(look()), strict=True))
     if as_json:
-        entries = [_entry(software, status) for software, status in zip(listed, statuses, strict=True)]
-        sys.stdout.write(json.dumps(entries, indent=2) + "\n")
+        show_json([_json(software, status) for software, status in found])
         return
-    console = out()
-    console.soft_wrap = False
-    console.print(_table(listed, statuses))
+    show_list(
+        ("NAME", "STATE", "VERSION", "SOURCE", "COMMANDS"),
+        [
+            (each.name, status.state, status.version, each.source.label, " ".join(each.commands))
+            for each, status in found
+        ],
+        nothing="there is no software",
+    )
+    for _, status in found:
+        if status.problem is not None:
+            say(f"{status.problem.message}: {status.problem.hint}")
 
 
 @app.command()
@@ -60,22 +81,22 @@ def install(
         list[str],
         typer.Argument(
             metavar="NAME",
-            help="What to fetch, with all that it needs. One may be MODULE:REGISTRY, whose software is known by name, "
-            "too; on its own it stands for all of its software.",
-            show_default=False,
+            help="What to fetch, with all that it needs. MODULE:REGISTRY among them lets its software be named, too; "
+            "alone it stands for all of that.",
         ),
     ],
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Ask anew what a version range means; running VMs keep theirs.")
     ] = False,
+    cache_dir: CacheDirOption = None,
 ) -> None:
     """Fetch software into the cache, so that no first boot has to wait for it."""
     registries = [name for name in names if ":" in name]
     if len(registries) > 1:
         raise InvalidRequest("invalid_option", "more than one registry was given", "give one at a time")
-    registry = registries[0] if registries else None
-    wanted = chosen([name for name in names if ":" not in name], registry)
-    provider = _provider()
+    served = load_registry(registries[0]) if registries else None
+    wanted = chosen([name for name in names if ":" not in name], served)
+    provider = _provider(served, cache_dir)
 
     async def provide() -> None:
         for software in wanted:
@@ -85,29 +106,26 @@ def install(
                 await provider.layers([software])
             status = await provider.status(software)
             version = f" {status.version}" if status.version else ""
-            say(f"{software.name}{version}: " + _READY[status.state])
+            say(f"{software.name}{version}: {_READY[status.state]}")
 
     asyncio.run(provide())
 
 
-_READY = {"host": "of this machine, nothing to install", "installed": "installed"}
-
-
-def known(registry: str | None) -> list[Software]:
+def known(registry: Registry | None) -> list[Software]:
     """The software of a registry with all that it needs, and what comes with Hatchway."""
-    found = _of_registry(registry)
+    found = _offered(registry)
     names = {software.name for software in found}
     return found + [software for software in BUILT_IN if software.name not in names]
 
 
-def chosen(names: Sequence[str], registry: str | None) -> list[Software]:
+def chosen(names: Sequence[str], registry: Registry | None) -> list[Software]:
     """The software of these names; without any, all of the registry.
 
     Raises:
-        InvalidRequest: `unknown_software`; `invalid_registry`.
+        InvalidRequest: `unknown_software`.
     """
     if not names:
-        return _of_registry(registry)
+        return _offered(registry)
     available = known(registry)
     for name in names:
         if all(software.name != name for software in available):
@@ -119,21 +137,24 @@ def chosen(names: Sequence[str], registry: str | None) -> list[Software]:
     return [software for software in available if software.name in names]
 
 
-def _of_registry(registry: str | None) -> list[Software]:
-    if registry is None:
-        return []
-    kinds = load_registry(registry).kinds.values()
+def _offered(registry: Registry | None) -> list[Software]:
+    kinds = () if registry is None else registry.kinds.values()
     return list(dict.fromkeys(software for options in kinds for software in resolve(options.software)))
 
 
-def _provider() -> SoftwareProvider:
-    from hatchway.server.settings import default_cache_dir
+def _provider(registry: Registry | None, cache_dir: Path | None) -> SoftwareProvider:
     from hatchway.software.provider import SoftwareProvider
 
-    return SoftwareProvider(default_cache_dir(), say=say)
+    # As `hatchway serve` chooses it, without asking for what else a server needs.
+    chosen: dict[str, Chosen] = {}
+    in_code: Mapping[str, Chosen] = {} if registry is None else registry.settings
+    for layer in (in_code, from_environment(os.environ), from_flags({"cache_dir": cache_dir})):
+        chosen.update(layer)
+    folder = chosen["cache_dir"].value if "cache_dir" in chosen else default_cache_dir()
+    return SoftwareProvider(folder, say=say)
 
 
-def _entry(software: Software, status: Status) -> dict[str, object]:
+def _json(software: Software, status: Status) -> dict[str, Any]:
     return {
         "name": software.name,
         "state": status.state,
@@ -144,18 +165,3 @@ def _entry(software: Software, status: Status) -> dict[str, object]:
         "problem": None if status.problem is None else status.problem.message,
         "hint": None if status.problem is None else status.problem.hint,
     }
-
-
-def _table(listed: Iterable[Software], statuses: Iterable[Status]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for software, status in zip(listed, statuses, strict=True):
-        name = Text.assemble((software.name, "bold"), f" {status.version}" if status.version else "")
-        table.add_row(
-            Text(status.state, style=_STYLES[status.state]), name, Text(" ".join(software.commands))
-        )
-        table.add_row("", "", Text(f"from {software.source.label}", style="dim"))
-        if status.problem is not None:
-            table.add_row("", "", Text(f"→ {status.problem.hint}", style="cyan"))
-    return table

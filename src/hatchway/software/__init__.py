@@ -21,13 +21,11 @@ A VM gets it in layers, folders laid out like /usr that are mounted read-only un
   logged.
 """
 
-from hatchway.software.built_in import BUILT_IN, common, node, node_at_least, pi, python
-from hatchway.software.needs import resolve
+from hatchway.software.built_in import common, node, node_at_least, pi, python
 from hatchway.software.software import Software
 from hatchway.software.sources import Folder, HostCommands, NodeJs, Npm, PyPI
 
 __all__ = [
-    "BUILT_IN",
     "Folder",
     "HostCommands",
     "NodeJs",
@@ -39,5 +37,4 @@ __all__ = [
     "node_at_least",
     "pi",
     "python",
-    "resolve",
 ]

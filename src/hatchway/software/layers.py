@@ -52,7 +52,8 @@ class Made:
 
 
 Make = Callable[[Path, Path], Awaitable[Made]]
-"""Fills the first folder, the layer's `usr`; the second, empty too, is for whatever is needed meanwhile."""
+"""Fills the first folder, the layer's `usr`; the second, empty too, is for whatever is needed meanwhile. May raise
+`UnfitTreeError`."""
 
 
 class LayerCache:
@@ -133,22 +134,27 @@ class LayerCache:
         """
         folder = self._root / name
         await asyncio.to_thread(_sweep, folder)
-        with tempfile.TemporaryDirectory(
-            prefix=_TEMPORARY, dir=folder, ignore_cleanup_errors=True
-        ) as temporary:
-            new, work = Path(temporary, "layer"), Path(temporary, "work")
+        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder))
+        try:
+            new, work = temporary / "layer", temporary / "work"
             os.makedirs(new / "usr")
             os.mkdir(work)
             made = await make(new / "usr", work)
             return await asyncio.to_thread(self._finish, new, name, source, commands, made)
+        except UnfitTreeError as error:
+            raise Unavailable(
+                "software_unavailable",
+                f"what came for the software {name!r} cannot be used: {error}",
+                "another version may do",
+            ) from None
+        finally:
+            # Thousands of files, and an event loop that has more to do.
+            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
     def _finish(self, new: Path, name: str, source: str, commands: tuple[str, ...], made: Made) -> Layer:
-        try:
-            size = make_readable(new / "usr")
-        except UnfitTreeError as error:
-            raise _unfit(name, str(error)) from None
+        size = make_readable(new / "usr")
         if _VERSION.fullmatch(made.version) is None:
-            raise _unfit(name, "its version is none")
+            raise UnfitTreeError("its version is none")
         earlier = self.all(name)
         manifest = Manifest(
             format=manifests.FORMAT,
@@ -208,11 +214,3 @@ def _sweep(folder: Path) -> None:
 def _is_ours(found: os.stat_result) -> bool:
     """Whether nobody but this user and root can change a folder."""
     return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
-
-
-def _unfit(name: str, why: str) -> Unavailable:
-    return Unavailable(
-        "software_unavailable",
-        f"what came for the software {name!r} cannot be used: {why}",
-        "another version may do",
-    )

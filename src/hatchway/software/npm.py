@@ -37,8 +37,9 @@ _FLAGS = (
     ),
     *("--install-strategy=hoisted", "--omit=dev", "--no-legacy-peer-deps", "--no-engine-strict"),
     "--no-omit-lockfile-registry-resolved",
-    # Nothing but what the registry has and gives a hash for. Older versions of npm do not know these: see npm_lock.
-    *("--allow-git=none", "--allow-remote=none", "--allow-file=none", "--allow-directory=none"),
+    # Nothing but what the registry has and gives a hash for. Older versions of npm do not know these; npm_lock looks
+    # anew. Not --allow-remote, which would also mean a registry that keeps its packages on another host.
+    *("--allow-git=none", "--allow-file=none", "--allow-directory=none"),
 )
 _ENVIRONMENT = {"NODE_USE_SYSTEM_CA": "1"}
 """Node.js brings authorities of its own; this lets it trust the machine's, too, as pip does."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from hatchway.software import refusals
@@ -11,6 +13,8 @@ from hatchway.software.refusals import Wanted
 MODULES = "node_modules"
 
 _OF_REGISTRY = ("https://", "http://")
+# A dependency that is an address, a repository or a path. `npm:other@1` is a package of the registry by another name.
+_ELSEWHERE = re.compile(r"^(?!npm:).*[:/]", re.DOTALL)
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -19,6 +23,9 @@ class _Entry(msgspec.Struct, rename="camel"):
     integrity: str = ""
     link: bool = False
     in_bundle: bool = False
+    dependencies: dict[str, str] = {}
+    optional_dependencies: dict[str, str] = {}
+    peer_dependencies: dict[str, str] = {}
 
 
 class _Lock(msgspec.Struct):
@@ -37,6 +44,10 @@ def read_lock(wanted: Wanted, lock: bytes) -> dict[str, Package]:
         raise refusals.unavailable(wanted) from None
     packages = {}
     for path, entry in entries.items():
+        depends = entry.dependencies | entry.optional_dependencies | entry.peer_dependencies
+        for name, source in depends.items():
+            if _ELSEWHERE.search(source) is not None:
+                raise refusals.no_hash(wanted, name)
         if not path:
             continue  # the project itself
         name = path.rpartition(f"{MODULES}/")[2]

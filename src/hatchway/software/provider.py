@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from hatchway.errors import HatchwayError, Unavailable
+from hatchway.printable import printable
 from hatchway.software import folder, host_commands, node_wheel, npm, pypi
 from hatchway.software.built_in import node
 from hatchway.software.host_commands import USR, find_command
@@ -55,7 +56,8 @@ class SoftwareProvider:
     def __init__(self, cache_dir: Path, *, usr: Path = USR, say: Callable[[str], None] = _to_stderr) -> None:
         self._cache = LayerCache(cache_dir)
         self._usr = usr
-        self._say = say
+        # What a registry calls a version is shown to people.
+        self._say: Callable[[str], None] = lambda line: say(printable(line, one_line=True))
         # What was found once is not looked for again at each boot. None: the host's /usr has it.
         self._found: dict[Software, Path | None] = {}
         self._resolved: dict[tuple[Software, ...], tuple[Software, ...]] = {}

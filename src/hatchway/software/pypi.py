@@ -18,6 +18,7 @@ from hatchway.software.installer import run
 from hatchway.software.layers import PACKAGES, Made
 from hatchway.software.refusals import Wanted
 from hatchway.software.sources import COMMAND, PyPI
+from hatchway.software.trees import UnfitTreeError
 
 IN_VM = PurePosixPath("/usr")
 """Where a VM sees a layer."""
@@ -64,6 +65,7 @@ async def install(
 
     Raises:
         Unavailable: `software_not_found`, `software_unavailable`.
+        UnfitTreeError: what came cannot be a layer.
         OSError: a folder cannot be written.
     """
     wanted = Wanted(software, source.requirement, pip.REGISTRY)
@@ -74,6 +76,8 @@ async def install(
     chosen, packages = await pip.install(
         wanted, source.requirement, (), work, say, python=home / "bin" / "python3"
     )
+    if not (home / "bin" / "python3").is_symlink():
+        raise UnfitTreeError("it puts a python3 of its own in the place of the VM's")
     for script in (home / "bin").iterdir():
         if not script.is_symlink():
             _move_to_vm(script, home, home_in_vm)

@@ -18,11 +18,7 @@ _RUNS_ON = ((Npm, "node", "node"), (PyPI, "python3", "python"))
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """Something a VM can run.
-
-    ```python
-    serve = Software("serve", ("serve",), Npm("serve@14"), needs=(node,))
-    ```
+    """Something a VM can run, such as `Software("serve", ("serve",), Npm("serve@14"), needs=(node,))`.
 
     Raises:
         InvalidRequest: `invalid_option` for a value of the wrong type or form, and for a package without what runs it.
@@ -33,6 +29,7 @@ class Software:
     commands: tuple[str, ...]
     """The commands that a VM finds in its PATH; of the commands of a package, these alone."""
     source: Source
+    """Where they come from."""
     needs: tuple[Software, ...] = ()
     """What it does not run without; comes along by itself."""
 

@@ -42,7 +42,7 @@ _PYPI_REQUIREMENT = re.compile(
 class HostCommands:
     """Commands of the host's own /usr, which every VM sees."""
 
-    packages: Mapping[str, str] = field(default_factory=dict, hash=False)
+    packages: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
     """The Debian and Ubuntu package that has a command, by the command: what is told to install if it is missing."""
 
     def __post_init__(self) -> None:
