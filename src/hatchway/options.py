@@ -85,5 +85,6 @@ class VmOptions:
     """One kind of VM that a server offers, under a name of the user's choice. Made by `agent_os()`."""
 
     software: tuple[Software, ...] = ()
+    """What its VMs can run; what that needs comes along."""
     preview: PreviewOptions = field(default_factory=PreviewOptions)
     limits: Limits = field(default_factory=Limits)

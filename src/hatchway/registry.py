@@ -44,15 +44,17 @@ def agent_os(
     """One kind of VM.
 
     Args:
-        software: what its VMs can run, from `hatchway.software`; the order does not matter.
+        software: what its VMs can run, from `hatchway.software` or your own; what it needs comes along.
         preview: how long previews live; by default one hour, at most a day.
         limits: what one VM may use.
         unknown: there are no others; what is given is refused with the nearest name.
 
     Raises:
-        InvalidRequest: `invalid_option` for a value of the wrong type; `unknown_setting`.
+        InvalidRequest: `invalid_option` for a value of the wrong type, and for two different software of one name;
+            `unknown_setting`.
     """
     from hatchway.software import Software
+    from hatchway.software.needs import resolve
 
     known = ("software", "preview", "limits")
     for name in unknown:
@@ -68,6 +70,7 @@ def agent_os(
                 f"software must hold entries of hatchway.software, not {type(item).__name__}",
                 "from hatchway.software import common, node",
             )
+    resolve(chosen)  # what cannot be in one VM is refused here, not at the first boot
     preview = PreviewOptions() if preview is None else preview
     limits = Limits() if limits is None else limits
     if not isinstance(preview, PreviewOptions):

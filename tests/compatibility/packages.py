@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from hatchway.errors import Unavailable
-from hatchway.software import Software
+from hatchway.software import Folder, Software
 from hatchway.software.host_commands import find_command
 
 HERE = Path(__file__).parent
@@ -120,18 +120,7 @@ def _run(*command: str, cwd: Path | None = None) -> None:
     subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
 
 
-async def _provide(cache_dir: Path) -> Path | None:
-    folder = layer()
-    if not folder.is_dir():
-        raise Unavailable(
-            "software_missing",
-            "the packages of the compatibility tests are not installed",
-            "tools/setup test",
-        )
-    return folder
-
-
-locked_packages = Software("compatibility", ("node",), _provide)
+locked_packages = Software("compatibility", ("node",), Folder(layer()))
 """The tools of the matrix."""
 
 

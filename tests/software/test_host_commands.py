@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from hatchway.errors import Unavailable
-from hatchway.software import common, provide, python
-from hatchway.software.host_commands import COMMON_PACKAGES, find_command, require
+from hatchway.software import HostCommands, common, python
+from hatchway.software.host_commands import find_command, require
+from hatchway.software.provider import SoftwareProvider
 
 
 def executable(path: Path, mode: int = 0o755) -> Path:
@@ -63,18 +64,25 @@ def test_a_folder_is_no_command(tmp_path: Path) -> None:
 
 
 def test_missing_commands_are_named_with_the_packages_that_have_them(tmp_path: Path) -> None:
-    for name in COMMON_PACKAGES:
+    for name in common.commands:
         if name not in ("awk", "find", "xargs"):
             executable(tmp_path / "bin" / name)
+    assert isinstance(common.source, HostCommands)
     with pytest.raises(Unavailable) as caught:
-        require("common", COMMON_PACKAGES, tmp_path)
+        require("common", common.commands, common.source.packages, tmp_path)
     assert caught.value.code == "software_missing"
     assert "awk, find, xargs" in caught.value.message
     assert caught.value.hint == "sudo apt-get install findutils gawk"
 
 
+def test_a_command_whose_package_nobody_has_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as caught:
+        require("mine", ("tool",), {}, tmp_path)
+    assert caught.value.message == "the software 'mine' needs commands that this machine lacks: tool"
+    assert caught.value.hint == "install them so that they are in /usr"
+
+
 async def test_this_machine_has_what_the_tests_themselves_stand_on(tmp_path: Path) -> None:
     # A Debian machine has common; both give no layer, since /usr has the commands.
-    assert await provide(common, tmp_path) is None
-    assert await provide(python, tmp_path) is None
+    assert await SoftwareProvider(tmp_path).layers([common, python]) == []
     assert os.listdir(tmp_path) == []

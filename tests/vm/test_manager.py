@@ -14,7 +14,7 @@ import pytest
 from e2e.host_processes import guests
 from hatchway.errors import NotFound, Unavailable
 from hatchway.options import VmOptions
-from hatchway.software import Software
+from hatchway.software import Folder, Software
 from hatchway.store.store import Store
 from hatchway.vm.machine import Machine
 from hatchway.vm.manager import VmManager
@@ -124,27 +124,19 @@ async def test_a_boot_that_fails_is_told_to_all_and_can_be_tried_again(
 async def test_software_that_is_missing_keeps_the_vm_from_booting(
     make_manager: MakeManager, tmp_path: Path
 ) -> None:
-    attempts: list[Path] = []
-
-    async def provide(cache_dir: Path) -> Path:
-        attempts.append(cache_dir)
-        if len(attempts) == 1:
-            raise Unavailable("software_missing", "not on this machine", "install it")
-        tool = tmp_path / "layer" / "local" / "bin" / "hello"
-        tool.parent.mkdir(parents=True)
-        tool.write_text("#!/bin/sh\necho hello from a layer\n")
-        for path in (tmp_path / "layer", *(tmp_path / "layer").rglob("*")):
-            path.chmod(0o755)
-        return tmp_path / "layer"
-
-    software = (Software("hello", ("hello",), provide),)
+    folder = tmp_path / "tools"
+    software = (Software("hello", ("hello",), Folder(folder)),)
     manager = await make_manager({"vm": VmOptions(software)})
     vm = await _new(manager)
     with pytest.raises(Unavailable) as caught:
         await manager.running(vm.id)
     assert caught.value.code == "software_missing"
+    assert (await manager.get(vm.id)).state == "stopped"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "hello").write_text("#!/bin/sh\necho hello from a layer\n")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755)
     assert (await run(await manager.running(vm.id), "hello")).stdout == "hello from a layer\n"
-    assert attempts == [tmp_path / "cache"] * 2
 
 
 async def test_whoever_asked_first_may_be_cancelled(manager: VmManager) -> None:

@@ -1,7 +1,7 @@
 """The `hatchway` command: one module per noun. Data goes to stdout, everything else to stderr.
 
 - `app`: the command itself: its nouns, and how errors are told.
-- `serve`, `doctor`, `exec`, `vm`, `preview`, `demo`: the nouns and verbs.
+- `serve`, `doctor`, `exec`, `vm`, `preview`, `software`, `demo`: the nouns and verbs.
 - `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
 - `options`: the options that several commands have.

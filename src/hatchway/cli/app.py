@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from hatchway import __version__
-from hatchway.cli import demo, doctor, exec, preview, serve, vm  # noqa: A004 - the modules are named as their commands
+from hatchway.cli import (  # the modules are named as their commands
+    demo,
+    doctor,
+    exec,  # noqa: A004
+    preview,
+    serve,
+    software,
+    vm,
+)
 from hatchway.cli.terminal import tell_error
 from hatchway.errors import HatchwayError
 
@@ -28,6 +36,7 @@ app.command()(doctor.doctor)
 app.command("exec")(exec.run_command)
 app.add_typer(vm.app, name="vm")
 app.add_typer(preview.app, name="preview")
+app.add_typer(software.app, name="software")
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from hatchway.errors import Unavailable
-from hatchway.software.layer import Software
 
 USR = Path("/usr")
 BIN_FOLDERS = ("local/bin", "bin")
 """Where a VM's PATH looks, in that order, relative to /usr. On a merged-usr host /bin is /usr/bin."""
-
-COMMON_PACKAGES: Mapping[str, str] = MappingProxyType(
-    {
-        "sh": "dash",
-        "cat": "coreutils",
-        "cp": "coreutils",
-        "env": "coreutils",
-        "ls": "coreutils",
-        "mkdir": "coreutils",
-        "mv": "coreutils",
-        "rm": "coreutils",
-        "sort": "coreutils",
-        "sed": "sed",
-        "grep": "grep",
-        "awk": "gawk",
-        "find": "findutils",
-        "xargs": "findutils",
-        "diff": "diffutils",
-        "tar": "tar",
-        "gzip": "gzip",
-    }
-)
-"""A command of `common`, and the Debian and Ubuntu package that has it."""
 
 
 def find_command(name: str, usr: Path = USR) -> Path | None:
@@ -59,28 +34,23 @@ def find_command(name: str, usr: Path = USR) -> Path | None:
     return None
 
 
-def require(software: str, packages: Mapping[str, str], usr: Path = USR) -> None:
-    """Raise `Unavailable` `software_missing` unless every command in `packages` is in `usr`."""
-    missing = [command for command in packages if find_command(command, usr) is None]
+def require(software: str, commands: Iterable[str], packages: Mapping[str, str], usr: Path = USR) -> None:
+    """Check that the host has what a software is made of.
+
+    Args:
+        software: its name.
+        commands: what must be in `usr`.
+        packages: the Debian and Ubuntu package of each command, where it is known.
+        usr: the host's.
+
+    Raises:
+        Unavailable: `software_missing`, with the packages to install.
+    """
+    missing = [command for command in commands if find_command(command, usr) is None]
     if missing:
-        wanted = " ".join(sorted({packages[command] for command in missing}))
+        wanted = " ".join(sorted({packages[command] for command in missing if command in packages}))
         raise Unavailable(
             "software_missing",
             f"the software {software!r} needs commands that this machine lacks: {', '.join(missing)}",
-            f"sudo apt-get install {wanted}",
+            f"sudo apt-get install {wanted}" if wanted else "install them so that they are in /usr",
         )
-
-
-async def _provide_common(cache_dir: Path) -> None:
-    require("common", COMMON_PACKAGES)
-
-
-async def _provide_python(cache_dir: Path) -> None:
-    require("python", {"python3": "python3"})
-
-
-common = Software("common", tuple(COMMON_PACKAGES), _provide_common)
-"""A shell, coreutils, sed, grep, awk, find, diff, tar and gzip."""
-
-python = Software("python", ("python3",), _provide_python)
-"""The host's Python."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import VmOptions
-from hatchway.software import provide
+from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
 from hatchway.store.vms import VmRow
 from hatchway.vm.background import Background
@@ -44,7 +44,7 @@ class VmManager:
         self._store = store
         self._sandbox = sandbox
         self._kinds = dict(kinds)
-        self._cache_dir = cache_dir
+        self._software = SoftwareProvider(cache_dir)
         self._clock = clock
         self._machines: dict[str, Machine] = {}
         self._boots: dict[str, asyncio.Task[Machine]] = {}
@@ -146,9 +146,8 @@ class VmManager:
     async def _boot(self, vm_id: str) -> Machine:
         row = await self._row(vm_id)
         options = self.kind_of(row.name)
-        layers = [await provide(software, self._cache_dir) for software in options.software]
-        present = [layer for layer in layers if layer is not None]
-        machine = await Machine.boot(self._sandbox, vm_id, row.slot, options.limits, present)
+        layers = await self._software.layers(options.software)
+        machine = await Machine.boot(self._sandbox, vm_id, row.slot, options.limits, layers)
         self._machines[vm_id] = machine
         machine.ended.add_done_callback(lambda _: self._ended(vm_id, machine))
         return machine
