@@ -24,10 +24,12 @@ import typer.main
 from docs.document import DOCUMENTS, Block, Shown, blocks, commands, normalise, read, shows
 from e2e.server_process import clean_environment
 from e2e.waiting import wait_until
-from hatchway import AsyncClient
+from hatchway import AsyncClient, Client
 from hatchway.cli.app import app
 
 SERVER = "# server.py\n"
+FILE = re.compile(r"# \w+\.py\n")
+"""How a block begins that is a file: it is run by a test of its own."""
 URL = "http://localhost:6420"
 
 _LISTENING = re.compile(r"listening on (http://localhost:[0-9]+)\n")
@@ -101,10 +103,11 @@ def test_the_python_of_a_document_runs_and_prints_what_it_says(
 ) -> None:
     for name in ("HATCHWAY_TOKEN", "HATCHWAY_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(served.folder)
     snippets = [
         Block(each.language, each.text.replace(URL, served.url), each.line)
         for each in blocks(read(document), "python")
-        if not each.text.startswith(SERVER)
+        if not FILE.match(each.text)
     ]
     expected = [said for each in snippets for said in _PRINTS.findall(each.text)]
     assert len(expected) == sum(each.text.count("print(") for each in snippets), (
@@ -123,6 +126,8 @@ def test_the_python_of_a_document_runs_and_prints_what_it_says(
             for value in names.values():
                 if isinstance(value, AsyncClient):
                     await value.aclose()
+                elif isinstance(value, Client):
+                    value.close()
 
     with contextlib.redirect_stdout(printed):
         asyncio.run(run())
