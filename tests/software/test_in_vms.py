@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.server_process import ServerProcess, run_command
+from e2e.server_process import COMMAND, ServerProcess, clean_environment, run_command
 from hatchway import Agent, AsyncClient, HatchwayError
 from hatchway.software.built_in import PI_VERSION
 from hatchway.software.versions import is_at_least
@@ -141,7 +142,10 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 async def test_pi_says_its_version(
     fetched: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = run_command("software", "install", "pi", environment=fetched)
+    install = [*COMMAND, "software", "install", "pi"]
+    ran = subprocess.run(
+        install, capture_output=True, env=clean_environment(**fetched), timeout=240, check=False
+    )
     assert ran.returncode == 0, ran.stderr.decode()
     assert ran.stderr.decode().splitlines()[-1] == f"pi {PI_VERSION}: installed"
     listed = json.loads(run_command("software", "list", "--json", environment=fetched).stdout)

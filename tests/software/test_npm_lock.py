@@ -60,6 +60,26 @@ def test_what_npm_would_not_check(change: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.org/x.tgz",
+        "git+ssh://git@example.org/x",
+        "someone/repository",
+        "file:../x",
+        "../x",
+        "~/x",
+        "x\n/y",
+    ],
+)
+@pytest.mark.parametrize("kind", ["dependencies", "optionalDependencies", "peerDependencies"])
+def test_a_dependency_from_elsewhere_has_no_hash_of_the_registry(kind: str, source: str) -> None:
+    fine = {"one": "npm:@scope/other@^1 || 2", "two": "^1 - 2"}
+    assert read_lock(WANTED, lock(**{"node_modules/tool": ENTRY | {kind: fine}}))
+    with pytest.raises(Unavailable, match="gives no hash for below, which the software 'mine' needs"):
+        read_lock(WANTED, lock(**{"node_modules/tool": ENTRY | {kind: fine | {"below": source}}}))
+
+
 @given(
     st.binary() | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )

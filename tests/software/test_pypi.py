@@ -99,7 +99,10 @@ async def test_no_code_of_a_package_runs(
 ) -> None:
     source = tmp_path / "tool-1.0"
     source.mkdir()
-    (source / "setup.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (source / "backend.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
     (source / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n")
     archive = shutil.make_archive(str(source), "gztar", tmp_path, source.name)
     python_index.add(Path(archive))

@@ -27,14 +27,7 @@ _FLAGS = (
     # By default it would wait for a minute before it tries a last time.
     "--fetch-retry-maxtimeout=10000",
     # What an npmrc could say that would end up as another layer, or none.
-    *(
-        "--location=project",
-        "--no-global",
-        "--no-dry-run",
-        "--no-workspaces",
-        "--package-lock",
-        "--bin-links",
-    ),
+    *("--location=project", "--no-global", "--no-workspaces", "--no-dry-run", "--bin-links"),
     *("--install-strategy=hoisted", "--omit=dev", "--no-legacy-peer-deps", "--no-engine-strict"),
     "--no-omit-lockfile-registry-resolved",
     # Nothing but what the registry has and gives a hash for. Older versions of npm do not know these; npm_lock looks

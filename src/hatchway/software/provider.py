@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +60,6 @@ class SoftwareProvider:
         # What was found once is not looked for again at each boot. None: the host's /usr has it.
         self._found: dict[Software, Path | None] = {}
         self._resolved: dict[tuple[Software, ...], tuple[Software, ...]] = {}
-        self._providing: dict[str, asyncio.Lock] = {}
         self._apart: set[tuple[Path, ...]] = set()
 
     async def layers(self, chosen: Iterable[Software]) -> list[Path]:
@@ -123,10 +121,7 @@ class SoftwareProvider:
         """The layer of `software`, whose needs are provided; None: the host's /usr has it."""
         if not anew and self._is_known(software):
             return self._found[software]
-        # Between the tasks of this process; the cache has a lock between processes.
-        async with self._providing.setdefault(software.name, asyncio.Lock()):
-            if anew or not self._is_known(software):
-                self._found[software] = await self._look_for(software, provided, anew)
+        self._found[software] = await self._look_for(software, provided, anew)
         return self._found[software]
 
     def _is_known(self, software: Software) -> bool:
@@ -142,17 +137,15 @@ class SoftwareProvider:
             return None
         if isinstance(software.source, Folder):
             return await folder.use(software.name, software.source, software.commands, self._usr)
-        found = None if anew else self._find(software)
-        if found is None:
-            try:
-                found = await self._install(software, provided, anew)
-            except OSError:
-                raise Unavailable(
-                    "software_unavailable",
-                    f"the software {software.name!r} could not be put into the cache",
-                    "check that the server may write to $XDG_CACHE_HOME/hatchway, and that its disk has room",
-                ) from None
-        return found.usr
+        try:
+            found = None if anew else self._find(software)
+            return (found or await self._install(software, provided, anew)).usr
+        except OSError:
+            raise Unavailable(
+                "software_unavailable",
+                f"the software {software.name!r} could not be put into the cache",
+                "check that the server may write to its cache folder, and that its disk has room",
+            ) from None
 
     async def _from_host(self, software: Software) -> bool:
         """Whether it is in the host's /usr and nowhere else."""
