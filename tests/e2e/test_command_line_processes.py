@@ -130,12 +130,16 @@ def test_signals_by_name_and_number(hatchway: Command) -> None:
     key = hatchway.key
     script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; echo ready; while :; do sleep 0.05; done"
     pid = hatchway.ok("spawn", key, "--", "sh", "-c", script).decode().strip()
-    said = b"ready\n"
+    expected = b"ready\n"
+
+    def it_said_so() -> bool:
+        return hatchway.ok("output", key, pid) == expected
+
     for name, word in [("HUP", b"hup\n"), ("sigusr1", b"usr1\n"), ("10", b"usr1\n")]:
-        wait_until(lambda said=said: hatchway.ok("output", key, pid) == said, "it says so")
+        wait_until(it_said_so, "it says so")
         hatchway.ok("kill", key, pid, "--signal", name)
-        said += word
-    wait_until(lambda: hatchway.ok("output", key, pid) == said, "it says so")
+        expected += word
+    wait_until(it_said_so, "it says so")
     assert "hint: " in hatchway.fails("kill", key, pid, "-s", "NONSENSE")
     hatchway.ok("kill", key, pid, "-s", "KILL")
     said = hatchway.fails("kill", key, "99999", "4194304")

@@ -2,8 +2,8 @@
 
 - `app`: the command itself: its nouns, and how errors are told.
 - `serve`, `doctor`, `software`, `vm`, `preview`, `demo`: a server, its VMs, their previews.
-- `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files; `fetch`: its
-  services.
+- `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
+  `fetch`: its services.
 - `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
 - `options`: the options that several commands have; `running`: their work, until it ends or a signal comes; `each`: the
