@@ -130,9 +130,9 @@ async def _upload(agent: Agent, source: str, target: str) -> None:
 
 async def _download(agent: Agent, source: str, target: str) -> None:
     if is_special(target):
-        with writing_whole(target) as file:
+        with writing_whole(target) as write:
             async for chunk in agent.stream_file(source):
-                file.write(chunk)
+                write(chunk)
         return
     if target.endswith("/") or is_folder_here(target):
         target = joined(target, last_name(source))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from hatchway.cli.options import (
     with_existing,
 )
 from hatchway.cli.request_data import FORM, parse_headers, request_body
-from hatchway.cli.streams import write_out
+from hatchway.cli.streams import Write, write_out
 from hatchway.cli.terminal import tell_error
 from hatchway.client import Agent
 from hatchway.client.fetch_request import fetch_method, fetch_target
@@ -29,8 +29,6 @@ from hatchway.errors import ConnectionFailed, HatchwayError
 
 FAILED = 22
 """curl's exit code for a status of 400 or above, with -f."""
-
-Write = Callable[[bytes], object]
 
 
 def fetch(
@@ -139,8 +137,8 @@ def _target(output: str) -> Iterator[Write]:
     if output == STREAM:
         yield write_out
         return
-    with writing_whole(output) as file:
-        yield file.write
+    with writing_whole(output) as write:
+        yield write
 
 
 def _head(answer: httpx.Response) -> bytes:

@@ -1,80 +1,17 @@
-"""Files of the user's own machine, and what can be wrong with them, told as anything else."""
+"""Files of the user's own machine: what is there, and writing one whole."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
-from hatchway.errors import HatchwayError
-
-_HINTS = {
-    errno.ENOENT: "check the path; the folder that a file is to be in must exist",
-    errno.ENOTDIR: "check the path: a file in it is used as if it were a folder",
-    errno.EISDIR: "give the path of a file",
-    errno.EACCES: "check who may read and write there",
-    errno.EPERM: "check who may read and write there",
-    errno.EROFS: "this file system cannot be written to; choose another folder",
-    errno.ENOSPC: "free some space, or choose a folder on another disk",
-    errno.EDQUOT: "free some space, or choose a folder on another disk",
-}
-
-
-def local_error(path: str, error: OSError) -> HatchwayError:
-    """What went wrong with a file of this machine. It is the user's own, so its path may be told."""
-    reason = os.strerror(error.errno) if error.errno else "it cannot be used"
-    return HatchwayError(
-        "local_file_failed", f"{path} (on this machine): {reason}", _HINTS.get(error.errno or 0, "")
-    )
-
-
-@contextmanager
-def reading(path: str) -> Iterator[BinaryIO]:
-    """Open a file for reading.
-
-    Raises:
-        HatchwayError: `local_file_failed`, also for what goes wrong inside the block.
-    """
-    try:
-        with open(path, "rb") as file:
-            yield file
-    except OSError as error:
-        raise local_error(path, error) from None
-
-
-@contextmanager
-def writing_whole(path: str) -> Iterator[BinaryIO]:
-    """Open a file to be written as a whole: it takes its name at the end of the block, and is gone if that fails.
-
-    What is no regular file, such as /dev/null or a pipe, is written to as it is.
-
-    Raises:
-        HatchwayError: `local_file_failed`, also for what goes wrong inside the block.
-    """
-    try:
-        if is_special(path):
-            with open(path, "wb") as file:
-                yield file
-            return
-        target = os.path.realpath(path)  # a link leads on to what it stands for
-        folder, name = os.path.split(target)
-        if os.path.isdir(target) or path.endswith("/"):
-            raise IsADirectoryError(errno.EISDIR, "")
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".part", dir=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                yield file
-                os.fchmod(file.fileno(), _mode(target))
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise local_error(path, error) from None
+from hatchway.cli.streams import Write
+from hatchway.client.local_files import NewFile, local_errors
 
 
 def is_folder_here(path: str) -> bool:
@@ -91,11 +28,38 @@ def is_special(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _mode(target: str) -> int:
-    """The permission bits of a file that is replaced, or those that a new one would have."""
+@contextmanager
+def reading(path: str) -> Iterator[BinaryIO]:
+    """Open a file for reading.
+
+    Raises:
+        HatchwayError: `local_file_not_found` and others, also for what goes wrong inside the block.
+    """
+    with local_errors(Path(path)), open(path, "rb") as file:
+        yield file
+
+
+@contextmanager
+def writing_whole(path: str) -> Iterator[Write]:
+    """Write a file as a whole: it takes its name at the end of the block, and is gone if that fails.
+
+    What is no regular file, such as /dev/null or a pipe, is written to as it is, and a link is written through.
+
+    Raises:
+        HatchwayError: `local_file_not_found`, `local_disk_full` and others.
+    """
+    if is_special(path):
+        with local_errors(Path(path)), open(path, "wb") as file:
+            yield file.write
+        return
+    with local_errors(Path(path)):
+        if path.endswith("/"):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        target = Path(os.path.realpath(path))
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666
+    new = NewFile(target, mode)
     try:
-        return stat.S_IMODE(os.stat(target).st_mode)
-    except OSError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
+        yield new.write
+        new.finish()
+    finally:
+        new.close()

@@ -31,7 +31,7 @@ from hatchway.cli.streams import write_out
 from hatchway.cli.tables import moment, show_json, show_list
 from hatchway.cli.terminal import out
 from hatchway.cli.vm_paths import joined
-from hatchway.client import Agent, FileStat
+from hatchway.client import Agent, DirEntry, FileStat
 from hatchway.errors import NotFound
 from hatchway.printable import printable
 
@@ -93,7 +93,7 @@ async def _entries(agent: Agent, path: str, *, long: bool, recursive: bool) -> l
     if status.type != "directory":
         return [Entry(path, status.type, status.size, status if long else None)]
     found = await agent.readdir_recursive(path, max_depth=None if recursive else 1)
-    entries = [Entry(each.path, each.type, each.size) for each in found]
+    entries = [Entry(each.path, each.type, each.size) for each in sorted(found, key=_place)]
     return await _with_status(agent, path, entries) if long else entries
 
 
@@ -111,6 +111,11 @@ async def _with_status(agent: Agent, folder: str, entries: Sequence[Entry]) -> l
     async with asyncio.TaskGroup() as group:
         looks = [group.create_task(look(entry)) for entry in entries]
     return [entry for each in looks if (entry := each.result()) is not None]
+
+
+def _place(entry: DirEntry) -> list[bytes]:
+    """Where an entry stands: in the order of the bytes of its names, a folder before what is in it."""
+    return os.fsencode(entry.path).split(b"/")
 
 
 def _mode(status: FileStat) -> str:

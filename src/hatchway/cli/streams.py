@@ -6,10 +6,13 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
 from hatchway.errors import HatchwayError, InvalidRequest
+
+Write = Callable[[bytes], object]
+"""What takes bytes."""
 
 CHUNK_BYTES = 64 * 1024
 """How much of standard input is taken at a time: what a pipe holds (pipe(7))."""
