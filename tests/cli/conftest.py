@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
-from client.stub_server import StubServer
+from client.stub_server import VM_ID, StubServer, answer
 from hatchway.cli import main
 
 
@@ -31,9 +32,21 @@ class Typed(io.TextIOWrapper):
         return True
 
 
+def vm_entry(*key: str, kind: str = "vm", state: str = "running") -> dict[str, object]:
+    """A VM as the control API lists it."""
+    return {
+        "id": VM_ID,
+        "name": kind,
+        "key": list(key),
+        "state": state,
+        "created_at": "2030-01-02T03:04:05Z",
+    }
+
+
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StubServer]:
     stub = StubServer()
+    stub.on("GET", "/api/vms", answer({"vms": [vm_entry("my-agent")]}))
     await stub.start()
     monkeypatch.setenv("HATCHWAY_URL", stub.url)
     yield stub
@@ -55,9 +68,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
         raise AssertionError("the command line always exits")
 
     async def runner(*arguments: str, stdin: bytes = b"", typed: str | None = None) -> Ran:
-        given = io.TextIOWrapper(io.BytesIO(stdin)) if typed is None else Typed(io.BytesIO(typed.encode()))
-        monkeypatch.setattr(sys, "stdin", given)
-        code = await asyncio.to_thread(blocking, arguments)
+        with tempfile.TemporaryFile() as file:
+            file.write(stdin if typed is None else typed.encode())
+            file.seek(0)
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file) if typed is None else Typed(file))
+            code = await asyncio.to_thread(blocking, arguments)
         captured = capsysbinary.readouterr()
         return Ran(code, captured.out, captured.err.decode())
 

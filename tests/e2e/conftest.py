@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from e2e.command import Command
 from e2e.guest import start_service
 from e2e.server_process import ServerProcess
 from hatchway import Agent, AsyncClient
@@ -72,6 +73,14 @@ async def make_agent(client: AsyncClient) -> AsyncIterator[MakeAgent]:
 def agent(make_agent: MakeAgent) -> Agent:
     """A VM of this test's own."""
     return make_agent()
+
+
+@pytest.fixture
+def hatchway(server: ServerProcess, tmp_path: Path) -> Command:
+    """The command, for a VM of this test's own on the shared server."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return Command(server.url, f"command/{next(_numbers)}", folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,18 @@
-"""The `hatchway` command: one module per noun. Data goes to stdout, everything else to stderr.
+"""The `hatchway` command: one module per noun or verb. Data goes to stdout, everything else to stderr.
 
 - `app`: the command itself: its nouns, and how errors are told.
-- `serve`, `doctor`, `exec`, `vm`, `preview`, `software`, `demo`: the nouns and verbs.
+- `serve`, `doctor`, `software`, `vm`, `preview`, `demo`: a server, its VMs, their previews.
+- `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
+  `fetch`: its services.
 - `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
-- `options`: the options that several commands have.
-- `terminal`: the two streams, as rich consoles.
-- `tables`: lists, by one rule for all; `qr_code`: a QR code in a terminal.
+- `options`: the options that several commands have; `running`: their work, until it ends or a signal comes; `each`: the
+  same to several things.
+- `terminal`: the two streams, as rich consoles; `streams`: all three, as bytes.
+- `tables`: lists, by one rule for all; `qr_code`: a QR code in a terminal; `progress`: a bar.
+- `locations`: `KEY:PATH` and other paths; `vm_paths`, `local_files`: what is there, and goes there; `request_data`: the
+  headers and the body that `fetch` sends.
+- `shells`, `completion`: completing words in the user's shell.
 - `demo_steps`, `narrator`: what the demo does, and how it is told.
 """
 

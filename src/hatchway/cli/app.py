@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from hatchway import __version__
 from hatchway.cli import (  # the modules are named as their commands
+    cat,
+    cp,
     demo,
     doctor,
     exec,  # noqa: A004
+    fetch,
+    kill,
+    ls,
+    mkdir,
+    mv,
+    output,
     preview,
+    ps,
+    rm,
     serve,
+    shells,
     software,
+    spawn,
     vm,
 )
+from hatchway.cli.options import RunsACommand
+from hatchway.cli.streams import leave_unread
 from hatchway.cli.terminal import tell_error
 from hatchway.errors import HatchwayError
 
+READER_GONE = 128 + signal.SIGPIPE
+"""The exit code of a command whose output nobody reads any more: as of a program that SIGPIPE ended."""
+
+
+class _Nouns(typer.core.TyperGroup):
+    """The command's nouns; whichever is asked, it may be told that nobody listens any more."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            leave_unread()
+            raise typer.Exit(READER_GONE) from None
+
+
 app = typer.Typer(
+    cls=_Nouns,
     name="hatchway",
     help="An isolated VM per agent, and preview URLs to the services in it.",
     no_args_is_help=True,
@@ -33,7 +65,18 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
-app.command("exec")(exec.run_command)
+app.command("exec", cls=RunsACommand)(exec.run_command)
+app.command(cls=RunsACommand)(spawn.spawn)
+app.command()(ps.ps)
+app.command()(output.output)
+app.command()(kill.kill)
+app.command()(ls.ls)
+app.command()(cat.cat)
+app.command()(cp.cp)
+app.command()(mkdir.mkdir)
+app.command()(mv.mv)
+app.command()(rm.rm)
+app.command()(fetch.fetch)
 app.add_typer(vm.app, name="vm")
 app.add_typer(preview.app, name="preview")
 app.add_typer(software.app, name="software")
@@ -50,6 +93,26 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    show_completion: Annotated[
+        str | None,
+        typer.Option(
+            shells.SHOW,
+            metavar="[SHELL]",
+            callback=shells.show,
+            is_eager=True,
+            help="Print what makes a shell complete words: bash, zsh or fish; by default $SHELL.",
+        ),
+    ] = None,
+    install_completion: Annotated[
+        str | None,
+        typer.Option(
+            shells.INSTALL,
+            metavar="[SHELL]",
+            callback=shells.put_in_place,
+            is_eager=True,
+            help="Write the same to where the shell finds it.",
+        ),
+    ] = None,
 ) -> None:
     """An isolated VM per agent, and preview URLs to the services in it."""
 
@@ -60,8 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows the command's name; by default those of this process.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    shells.prepare()
     try:
-        app(None if arguments is None else list(arguments))
+        app(shells.with_shell(given, os.environ.get("SHELL", "")), prog_name=shells.PROGRAM)
     except HatchwayError as error:
         tell_error(error)
     except Exception as error:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from hatchway.cli.options import (
     DEFAULT_KIND,
     DEFAULT_URL,
+    CommandArgument,
+    CwdOption,
+    EnvOption,
     KeyArgument,
     KindOption,
     UrlOption,
+    environment,
     with_agent,
 )
+from hatchway.cli.streams import write_err, write_out
 from hatchway.cli.terminal import say
 from hatchway.client import Agent, ExecResult
 
 
 def run_command(
     key: KeyArgument,
-    command: Annotated[
-        list[str],
-        typer.Argument(metavar="COMMAND", help="The program and its arguments; put -- before them."),
-    ],
-    env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="Added to the environment.")
-    ] = None,
-    cwd: Annotated[
-        str | None, typer.Option("--cwd", help="The working directory, by default /home/user.")
-    ] = None,
+    command: CommandArgument,
+    env: EnvOption = None,
+    cwd: CwdOption = None,
     stdin: Annotated[
         bool, typer.Option("--stdin", "-i", help="Pass on what comes on standard input.")
     ] = False,
@@ -44,39 +42,21 @@ def run_command(
 
     The command is run without a shell; for pipes and the like: hatchway exec KEY -- sh -c 'ls | wc -l'
     """
-    environment = dict(_variable(text) for text in env or ())
+    variables = environment(env)
     given = sys.stdin.buffer.read() if stdin else None
 
     async def run(agent: Agent) -> ExecResult:
         return await agent.exec(
             command,
-            env=environment,
+            env=variables,
             cwd=cwd,
             stdin=given,
             timeout=timeout,
-            on_stdout=_writer(sys.stdout.buffer),
-            on_stderr=_writer(sys.stderr.buffer),
+            on_stdout=write_out,
+            on_stderr=write_err,
         )
 
     result = with_agent(url, kind, key, run)
     if result.timed_out:
         say(f"killed after {timeout:g} s")
     raise typer.Exit(result.exit_code)
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not name or not mark:
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--env")
-    return name, value
-
-
-class _writer:  # noqa: N801 - used as a function
-    """Writes pieces as they come: bytes, in no way decoded."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def __call__(self, data: bytes) -> None:
-        self._stream.write(data)
-        self._stream.flush()

@@ -12,15 +12,30 @@ from hatchway.printable import printable
 
 _INDENT = " " * len("error: ")
 
+_HINTS = {
+    "directory_not_empty": "hatchway rm --recursive deletes a folder with all that is in it",
+    "is_a_directory": "hatchway ls lists a folder, and hatchway cp copies one",
+    "process_not_found": "hatchway ps lists those that were spawned, and with --all every one",
+    "timeout": "the VM or the server may be busy: try again",
+    "vm_not_found": "check the key and --kind; hatchway vm list shows the VMs that are there",
+}
+"""What to do next in the words of the command line, for errors whose own hint is none, or speaks to a program."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which treats all output alike; rich itself would exit here."""
+        raise BrokenPipeError
+
 
 def out() -> Console:
     """Standard output: data, and nothing else."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return _Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
 def err() -> Console:
     """Standard error: everything that is said to people."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return _Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
@@ -51,8 +66,9 @@ def tell_error(error: HatchwayError) -> None:
     """
     console = err()
     console.print(Text.assemble(("error: ", "bold red"), printable(error.message, one_line=True)))
-    if error.hint:
-        console.print(Text.assemble((" hint: ", "bold"), printable(error.hint, one_line=True)))
+    hint = _HINTS.get(error.code, error.hint)
+    if hint:
+        console.print(Text.assemble((" hint: ", "bold"), printable(hint, one_line=True)))
     stderr = (error.details or {}).get("stderr")
     if isinstance(stderr, str) and stderr.strip():
         for line in stderr.rstrip().split("\n"):

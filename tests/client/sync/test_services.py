@@ -71,6 +71,23 @@ def test_bodies_are_streamed(agent: SyncAgent, server: StubServer) -> None:
     assert received.body == b"onetwo"
 
 
+def test_headers_may_hold_any_text_and_be_repeated(agent: SyncAgent, server: StubServer) -> None:
+    server.on("GET", f"{VM}/ports/1/", answer(b""))
+    with agent.http(1, headers=[("X-A", "ü"), ("X-A", "文"), ("X-B", "plain")]) as http:
+        http.get("/")
+    (request,) = server.to("GET", f"{VM}/ports/1/")
+    # Read as Latin-1, as the stub reads heads: the first was sent as that, the second as UTF-8, as by vm_fetch.
+    assert request.values("x-a") == ["ü", "文".encode().decode("latin-1")]
+    assert request.values("x-b") == ["plain"]
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\nb"])
+def test_headers_that_cannot_be_sent(agent: SyncAgent, server: StubServer, value: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        agent.http(1, headers={"X-A": value})
+    assert caught.value.code == "invalid_header"
+
+
 def test_a_refusal_by_hatchway_is_raised(agent: SyncAgent, server: StubServer) -> None:
     refused = refusal("502 Bad Gateway", "port_closed", Hatchway_Error="port_closed", Retry_After="1")
     server.on("GET", f"{VM}/ports/1/", refused)

@@ -9,6 +9,7 @@ import httpx
 from hatchway.client.aio.callers_body import Body, content
 from hatchway.client.aio.concurrency import time_limit
 from hatchway.client.aio.service_transport import ServiceTransport
+from hatchway.client.aio.transport import field_value
 from hatchway.client.aio.vm_calls import VmActions
 from hatchway.client.aio.websocket import OpenedWebSocket, open_websocket
 from hatchway.client.answers import FetchResponse
@@ -42,10 +43,12 @@ class Services(VmActions):
         Raises:
             InvalidRequest: `invalid_port`, `invalid_header`. A request for any other host raises `not_in_vm`.
         """
+        fields = fetch_headers(headers, has_length=False)
         return httpx.AsyncClient(
             transport=ServiceTransport(self._vm),
             base_url=f"http://localhost:{check_port(port)}",
-            headers=fetch_headers(headers, has_length=False),
+            # As bytes: httpx takes no text beyond ASCII.
+            headers=[(name.encode("ascii"), field_value(name, value)) for name, value in fields],
             timeout=self._vm.transport.timeout,
             follow_redirects=follow_redirects,
             trust_env=False,

@@ -202,7 +202,7 @@ class Transport:
         content: Content | None,
         timeouts: dict[str, float | None],
     ) -> httpx.Request:
-        sent = [(name, _field_value(name, value)) for name, value in headers]
+        sent = [(name, field_value(name, value)) for name, value in headers]
         names = {name.lower() for name, _ in sent}
         if "user-agent" not in names:
             sent.append(("User-Agent", USER_AGENT.encode()))
@@ -264,8 +264,14 @@ def refusal(response: httpx.Response, body: bytes) -> HatchwayError:
     )
 
 
-def _field_value(name: str, value: str) -> bytes:
-    # Header values are bytes; text beyond Latin-1 goes as UTF-8, which is what most services read it as.
+def field_value(name: str, value: str) -> bytes:
+    """A header's value as the bytes that it is on the wire.
+
+    Text beyond Latin-1 goes as UTF-8, which is what most services read it as.
+
+    Raises:
+        InvalidRequest: `invalid_header` for what is no valid Unicode text.
+    """
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:

@@ -19,6 +19,7 @@ from hatchway.client.parameters import check_timeout
 from hatchway.client.sync.callers_body import Body, content
 from hatchway.client.sync.concurrency import time_limit
 from hatchway.client.sync.service_transport import ServiceTransport
+from hatchway.client.sync.transport import field_value
 from hatchway.client.sync.vm_calls import VmActions
 from hatchway.client.sync.websocket import OpenedWebSocket, open_websocket
 from hatchway.errors import ConnectionFailed
@@ -43,10 +44,12 @@ class Services(VmActions):
         Raises:
             InvalidRequest: `invalid_port`, `invalid_header`. A request for any other host raises `not_in_vm`.
         """
+        fields = fetch_headers(headers, has_length=False)
         return httpx.Client(
             transport=ServiceTransport(self._vm),
             base_url=f"http://localhost:{check_port(port)}",
-            headers=fetch_headers(headers, has_length=False),
+            # As bytes: httpx takes no text beyond ASCII.
+            headers=[(name.encode("ascii"), field_value(name, value)) for name, value in fields],
             timeout=self._vm.transport.timeout,
             follow_redirects=follow_redirects,
             trust_env=False,
