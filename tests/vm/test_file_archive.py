@@ -146,11 +146,14 @@ async def test_a_full_disk(boot: Boot) -> None:
 
 
 async def test_where_no_folder_can_be(machine: Machine) -> None:
+    await run(machine, "ln -s nowhere dangling")
     for path, code in (
         (b"/etc/passwd", "not_a_directory"),
+        (b"/etc/passwd/x", "not_a_directory"),
+        (b"/home/user/dangling/x", "file_not_found"),
         (b"/proc", "not_a_regular_file"),
         (b"/proc/self", "not_a_regular_file"),
-        (b"/proc/self/cwd", "not_a_directory"),
+        (b"/proc/self/cwd", "invalid_path"),
     ):
         with pytest.raises(HatchwayError) as caught:
             await machine.unpack(path, pieces(writer.END))

@@ -13,7 +13,7 @@ from hatchway.api import file_schemas as schemas
 from hatchway.api.bodies import write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.file_errors import FILE_ERRORS
-from hatchway.api.files import OF_A_GUEST, request_body
+from hatchway.api.files import OF_A_GUEST
 from hatchway.api.operation import JSON, TAR, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
@@ -27,7 +27,8 @@ async def pack(services: Services, request: Request) -> ASGIApp:
 async def unpack(services: Services, request: Request) -> Response:
     """Unpack the request's body into a folder."""
     path = queries.path(request.state.query)
-    unpacked = await services.unpack(vm_id(request), path, request_body(request))
+    # An archive says itself where it ends: of one that is cut short, the VM knows what was done before.
+    unpacked = await services.unpack(vm_id(request), path, request.stream())
     return write_json(schemas.UnpackedArchive.of(unpacked))
 
 
@@ -76,10 +77,10 @@ OPERATIONS = (
         errors=(
             *FILE_ERRORS,
             (400, "archive_cut_short"),
-            (400, "body_cut_short"),
             (400, "invalid_archive"),
             (409, "file_changed"),
             (409, "is_a_directory"),
+            (409, "not_a_regular_file"),
             (409, "storage_full"),
         ),
     ),

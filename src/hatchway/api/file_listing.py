@@ -56,6 +56,6 @@ OPERATIONS = (
             ),
         ),
         query=(queries.PATH, queries.MAX_DEPTH, queries.EXCLUDE),
-        errors=FILE_ERRORS,
+        errors=(*FILE_ERRORS, (409, "not_a_regular_file")),
     ),
 )

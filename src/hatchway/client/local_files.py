@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,9 +98,13 @@ class PackedFolder:
             self._root = os.open(path, _FOLDER)
         self._path = path
         self._packing = Packing(on_unreadable=lambda name, error: _refuse(path, name, error))
+        self._pieces = self._pack()
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes of the archive."""
+        """The bytes of the archive, once."""
+        return self._pieces
+
+    def _pack(self) -> Generator[bytes, None, None]:
         with local_errors(self._path):
             yield from self._packing.folder(self._root)
 
@@ -110,7 +114,8 @@ class PackedFolder:
         return Transferred(self._packing.files, self._packing.size, self._packing.skipped)
 
     def close(self) -> None:
-        """Let go of the folder. May be called again."""
+        """Let go of the folder and of whatever in it is being read. May be called again."""
+        self._pieces.close()
         if self._root >= 0:
             os.close(self._root)
             self._root = -1

@@ -54,7 +54,9 @@ def move_error(refusal: GuestRefusal) -> HatchwayError:
 
 
 def unpack_error(refusal: GuestRefusal) -> HatchwayError:
-    """The error of unpacking an archive, met at one of its entries."""
+    """The error of unpacking an archive. What is met at one of its entries has a meaning of its own."""
+    if refusal.what != "unpack":
+        return file_error(refusal)
     if refusal.number in {errno.ENOTDIR, errno.ELOOP, errno.EEXIST}:
         return Conflict(
             "not_a_directory",

@@ -91,12 +91,14 @@ class VmCalls:
             self.id.forget(vm)
             return None
 
-    async def do(self, method: str, path: str, *, body: Any = None) -> None:
+    async def do(self, method: str, path: str, *, body: Any = None, patient: bool = False) -> None:
         """A call whose answer says nothing but that it was done. Parameters as for `call`."""
         headers, content = json_body(body)
 
         async def call(vm: str) -> None:
-            async with self.transport.send(method, vm + path, headers=headers, content=content) as answer:
+            async with self.transport.send(
+                method, vm + path, headers=headers, content=content, patient=patient
+            ) as answer:
                 await read_answer(answer)
 
         await self.on_vm(call)

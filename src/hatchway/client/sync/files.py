@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import overload
 
 import httpx
 
@@ -56,18 +57,27 @@ class Files(VmActions):
 
         self._vm.on_vm(put, replayable=isinstance(data, bytes))
 
-    def write_files(self, files: Mapping[str, Body]) -> list[FileWritten]:
+    @overload
+    def write_files(self, files: Mapping[str, Body]) -> list[FileWritten]: ...
+
+    @overload
+    def write_files(self, files: Iterable[tuple[str | bytes, Body]]) -> list[FileWritten]: ...
+
+    def write_files(
+        self, files: Mapping[str, Body] | Iterable[tuple[str | bytes, Body]]
+    ) -> list[FileWritten]:
         """Write many files, with the folders above them.
 
         Args:
-            files: contents by path.
+            files: contents by path, or pairs of a path and its content.
 
         Returns:
             One result for each, in their order. What is wrong with one file is in its result and keeps no other from
             being written; trouble with the VM or on the way to it is raised.
         """
         results = []
-        for path, data in files.items():
+        pairs: Iterable[tuple[str | bytes, Body]] = files.items() if isinstance(files, Mapping) else files
+        for path, data in pairs:
             try:
                 self.write_file(path, data, parents=True)
             except _OF_ONE_FILE as error:
@@ -194,6 +204,8 @@ class Files(VmActions):
                     if isinstance(event, listing_stream.Failure):
                         raise event.error.error()
                     if isinstance(event, listing_stream.End):
+                        if event.entries != len(entries):
+                            raise unexpected_answer(answer.status_code)
                         return entries
                     entries.append(event)
         raise ConnectionFailed(
@@ -203,6 +215,8 @@ class Files(VmActions):
     def move(self, source: str | bytes, target: str | bytes) -> None:
         """Move a file, folder or link: as rename(2) does, also to another file system of the VM.
 
+        From one file system to another it is copied, which takes as long as it takes.
+
         Args:
             source: what is moved.
             target: what it is to be called; a file that is there is replaced.
@@ -211,20 +225,23 @@ class Files(VmActions):
             NotFound: `file_not_found`.
             Conflict: `is_a_directory`, `not_a_directory`, `directory_not_empty`.
         """
-        self._vm.do("POST", f"/files/move?{path_query(source, 'from')}&{path_query(target, 'to')}")
+        query = f"{path_query(source, 'from')}&{path_query(target, 'to')}"
+        self._vm.do("POST", f"/files/move?{query}", patient=True)
 
     def delete_file(self, path: str | bytes, *, recursive: bool = False) -> None:
         """Delete a file, a symbolic link itself, or an empty folder.
 
         Args:
             path: absolute, or relative to /home/user.
-            recursive: a folder with all that is in it.
+            recursive: a folder with all that is in it, which takes as long as it takes. If this fails, or is given up,
+                part of it may be gone.
 
         Raises:
             NotFound: `file_not_found`.
-            Conflict: `directory_not_empty`.
+            Conflict: `directory_not_empty`; with `recursive`: others kept putting something into it.
         """
-        self._vm.do("DELETE", f"/files?{path_query(path)}{flag_query('recursive', flag=recursive)}")
+        query = path_query(path) + flag_query("recursive", flag=recursive)
+        self._vm.do("DELETE", f"/files?{query}", patient=recursive)
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[httpx.Response]:

@@ -90,12 +90,14 @@ class VmCalls:
             self.id.forget(vm)
             return None
 
-    def do(self, method: str, path: str, *, body: Any = None) -> None:
+    def do(self, method: str, path: str, *, body: Any = None, patient: bool = False) -> None:
         """A call whose answer says nothing but that it was done. Parameters as for `call`."""
         headers, content = json_body(body)
 
         def call(vm: str) -> None:
-            with self.transport.send(method, vm + path, headers=headers, content=content) as answer:
+            with self.transport.send(
+                method, vm + path, headers=headers, content=content, patient=patient
+            ) as answer:
                 read_answer(answer)
 
         self.on_vm(call)

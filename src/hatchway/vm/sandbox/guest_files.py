@@ -242,7 +242,10 @@ class FileRequests:
         return {}
 
     def _unpack(self, request: Message, reply_fds: list[int]) -> Message:
-        found, made = make_folders(_path(request))
+        try:
+            found, made = make_folders(_path(request))
+        except NotADirectoryError:
+            raise OSError(errno.ENOTDIR, "folder") from None
         try:
             folder = open_for_reading(found)
         finally:
