@@ -6,20 +6,24 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import itertools
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from docstrings import as_markdown, said_of_attributes, strings_behind
+
+from hatchway.errors import HatchwayError
+from hatchway.software import Software
 
 GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "Serving",
-        "What a server offers, and how it is started.",
+        "What a server offers, and how it is started. [Configuration](configuration.md) lists the settings.",
         (
             "hatchway.setup",
-            "hatchway.registry.Registry",
+            "hatchway.Registry",
             "hatchway.agent_os",
+            "hatchway.VmOptions",
             "hatchway.PreviewOptions",
             "hatchway.Limits",
         ),
@@ -27,24 +31,60 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Without a server", "", ("hatchway.open_vm",)),
     (
         "Clients",
-        "`Client` and its agents are synchronous twins of what is here: the same names, without `await` and `async`.",
-        ("hatchway.client.AsyncClient", "hatchway.client.VmKind"),
+        (
+            "`create_client` is another name of `AsyncClient`. `Client` is its synchronous twin, and `SyncVmKind`, "
+            "`SyncAgent` and `SyncProcess` are those of what it gives: the same names, parameters and errors without "
+            "`await` and `async`, with ordinary iterables in place of asynchronous ones, and `close` for `aclose`."
+        ),
+        ("hatchway.AsyncClient", "hatchway.client.VmKind"),
     ),
     (
         "Agents",
         "An agent is one VM, found by its key. `client.vm.get_or_create(key)` and `open_vm` give one.",
-        ("hatchway.client.Agent",),
+        ("hatchway.Agent",),
     ),
-    ("What calls return", "Frozen values.", ("hatchway.client.answers.*",)),
-    ("Errors", "", ("hatchway.errors.*",)),
-    ("What a VM can run", "From `hatchway.software`.", ("hatchway.software.*",)),
+    (
+        "Spawned processes",
+        "`agent.spawn(…)` and `agent.process(pid)` give one.",
+        ("hatchway.client.Process",),
+    ),
+    (
+        "What calls return",
+        "Frozen values.",
+        (
+            "hatchway.client.answers.*",
+            "hatchway.client.file_answers.*",
+            "hatchway.client.process_answers.*",
+        ),
+    ),
+    (
+        "Types in signatures",
+        "Names for what is given and returned.",
+        (
+            "hatchway.client.aio.callers_body.Body",
+            "hatchway.client.fetch_request.HeadersLike",
+            "hatchway.client.aio.transfer.Progress",
+            "hatchway.preview.grant.CorsMode",
+            "hatchway.client.file_answers.FileType",
+            "hatchway.client.process_answers.StreamName",
+            "hatchway.client.process_answers.SystemProcessState",
+        ),
+    ),
+    (
+        "Errors",
+        "Each is a `HatchwayError`. Subclasses are there only where a caller would act differently.",
+        ("hatchway.errors.*",),
+    ),
+    (
+        "What a VM can run",
+        "From `hatchway.software`. [Software](software.md) is about choosing and adding it.",
+        ("hatchway.software.*",),
+    ),
 )
 """Heading, introduction, and what is below it; `.*` stands for all public classes of a module."""
 
-_SECTION = re.compile(r"(Args|Returns|Raises):\n((?:[ ]{4}.*\n?|\n)+)", re.MULTILINE)
-_ITEM = re.compile(r"^(\*{0,2}[\w`.]+(?: \([^)]*\))?): ", re.MULTILINE)
-_ITERATOR = re.compile(r"^AsyncIterator\[(.*)\]$")
-_TITLES = {"Args": "Parameters", "Returns": "Returns", "Raises": "Raises"}
+_ITERATOR = re.compile(r"^Async(?:Iterator|Generator)\[(.*?)(?:, None)?\]$")
+_LINE = 100
 
 
 def python_api(note: str) -> str:
@@ -55,7 +95,7 @@ def python_api(note: str) -> str:
     """
     lines = ["# Python API", "", note, ""]
     lines += [
-        "Names are imported from `hatchway`, unless another module is named. Every error is a `HatchwayError`.",
+        "Names are imported from `hatchway` where it has them, and else from the package that is named."
     ]
     for heading, introduction, names in GROUPS:
         lines += ["", f"## {heading}"]
@@ -86,42 +126,54 @@ def _is_own_class(value: Any, module_name: str) -> bool:
 
 def _describe(path: str, value: Any) -> Iterator[str]:
     name = path.rpartition(".")[2]
+    kind = "" if not inspect.isclass(value) else "exception " if issubclass(value, Exception) else "class "
+    yield from ("", f"### {kind}{name}")
     if inspect.isclass(value):
         yield from _describe_class(name, value)
-    elif callable(value) and inspect.isfunction(inspect.unwrap(value)):
-        yield from ("", f"### {name}", "", *_code(_signature(name, value)))
-        yield from _docstring(inspect.getdoc(value) or "")
+    elif inspect.isroutine(value):
+        yield from _code(_signature(name, value))
+        yield from as_markdown(inspect.getdoc(value) or "")
     else:
-        yield from ("", f"### {name}", "", f"`{value!r}`")
-        yield from _docstring(_attribute_docstring(path))
+        source, said = _assignment(path)
+        yield from as_markdown(said)
+        if isinstance(value, Software):
+            commands = ", ".join(f"`{command}`" for command in value.commands)
+            yield from ("", f"Commands: {commands}. From: {value.source.label}.")
+        else:
+            yield from _code(f"{name} = {source}")
 
 
 def _describe_class(name: str, value: type) -> Iterator[str]:
-    yield from ("", f"### {name}", "")
-    if not issubclass(value, Exception) and "ade by" not in (inspect.getdoc(value) or ""):
+    documentation = inspect.getdoc(value) or ""
+    if issubclass(value, HatchwayError):
+        yield from ("", f"HTTP status: {value.status or 'none, since there was no answer'}.")
+    elif "ade by" not in documentation:
         yield from _code(_signature(name, value))
-    yield from _docstring(inspect.getdoc(value) or "")
-    documented = _fields(value)
-    if documented:
-        yield from ("", *(f"- `{field}`{text}" for field, text in documented))
-    for owner, heading in _owners(value):
-        if heading:
-            yield from ("", f"#### {heading}")
+    yield from as_markdown(documentation)
+    fields = _fields(value)
+    if fields:
+        yield from ("", "Attributes:", "", *(f"- `{field}`{said}" for field, said in fields.items()))
+    owners = list(_owners(value))
+    level = "#####" if any(noun for _, noun in owners) else "####"
+    for owner, noun in owners:
+        if noun:
+            yield from ("", f"#### {noun}")
         for each, member in vars(owner).items():
-            if each.startswith("_") or each in dict(documented):
-                continue
-            function = member.fget if isinstance(member, property) else member
-            if (
-                not callable(function)
-                or not inspect.isfunction(inspect.unwrap(function))
-                or not function.__doc__
-            ):
-                continue
-            shown = f"{each}" if isinstance(member, property) else _signature(each, function)
-            if isinstance(member, property):
-                shown += f": {function.__annotations__.get('return', '')}"
-            yield from ("", f"##### {name}.{each}", "", *_code(shown))
-            yield from _docstring(inspect.getdoc(function) or "")
+            if not each.startswith("_") and each not in fields:
+                yield from _describe_member(level, name, each, member)
+
+
+def _describe_member(level: str, owner: str, name: str, member: Any) -> Iterator[str]:
+    function = member.fget if isinstance(member, property) else member
+    if not callable(function) or not inspect.isfunction(inspect.unwrap(function)) or not function.__doc__:
+        return
+    shown = (
+        f"{name}: {function.__annotations__['return']}"
+        if isinstance(member, property)
+        else _signature(name, function)
+    )
+    yield from ("", f"{level} {owner}.{name}", *_code(shown))
+    yield from as_markdown(inspect.getdoc(function) or "")
 
 
 def _owners(value: type) -> Iterator[tuple[type, str]]:
@@ -132,58 +184,35 @@ def _owners(value: type) -> Iterator[tuple[type, str]]:
             yield base, base.__name__
 
 
-def _fields(value: type) -> list[tuple[str, str]]:
-    """A dataclass's fields or a class's annotated attributes: name with type, and what is said of it."""
+def _fields(value: type) -> dict[str, str]:
+    """A dataclass's fields, with type and what is said of them; of another class, the attributes that say something."""
+    if issubclass(value, HatchwayError):
+        return {}  # its parameters say it
+    said = said_of_attributes(value)
     if not dataclasses.is_dataclass(value):
-        return []
-    said = _said_of_attributes(value)
-    return [
-        (field.name, f": `{field.type}`" + (f". {said[field.name]}" if field.name in said else ""))
+        return {name: f": {text}" for name, text in said.items() if not name.startswith("_")}
+    return {
+        field.name: f": `{field.type}`" + (f". {said[field.name]}" if field.name in said else "")
         for field in dataclasses.fields(value)
         if not field.name.startswith("_")
-    ]
+    }
 
 
-def _said_of_attributes(value: type) -> dict[str, str]:
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(value))).body
-    assert isinstance(node, ast.ClassDef)
-    return _strings_behind(node.body)
-
-
-def _strings_behind(body: list[ast.stmt]) -> dict[str, str]:
-    """The string that stands behind an assignment says what it is (as Sphinx and others read it)."""
-    said = {}
-    for statement, following in itertools.pairwise(body):
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-        elif isinstance(statement, ast.AnnAssign):
-            target = statement.target
-        else:
-            continue
-        if (
-            isinstance(target, ast.Name)
-            and isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-            and isinstance(following.value.value, str)
-        ):
-            said[target.id] = " ".join(following.value.value.split())
-    return said
-
-
-def _attribute_docstring(path: str) -> str:
-    """What stands behind a module's attribute, in the module that makes it."""
-    name = path.rpartition(".")[2]
-    for module in list(_package_modules(path.rpartition(".")[0])):
-        said = _strings_behind(ast.parse(inspect.getsource(module)).body)
-        if name in said:
-            return said[name]
-    return ""
+def _assignment(path: str) -> tuple[str, str]:
+    """What a module's attribute is made by, and what is said behind it, in the module that makes it."""
+    module_name, _, name = path.rpartition(".")
+    for module in _package_modules(module_name):
+        body = ast.parse(inspect.getsource(module)).body
+        for statement in body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
+                return ast.unparse(statement.value), strings_behind(body).get(name, "")
+    raise LookupError(path)
 
 
 def _package_modules(name: str) -> Iterator[Any]:
     package = importlib.import_module(name)
     yield package
-    for value in vars(package).values():
+    for value in list(vars(package).values()):
         if inspect.ismodule(value) and value.__name__.startswith(name):
             yield value
 
@@ -195,7 +224,7 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
     if target is not function and inspect.isasyncgenfunction(target):  # made a context manager
         returns, prefix = _ITERATOR.sub(r"\1", returns), "async with "
     elif inspect.isasyncgenfunction(target):
-        prefix = "async for … in "
+        returns, prefix = _ITERATOR.sub(r"\1", returns), "async for … in "
     elif inspect.iscoroutinefunction(target):
         prefix = "await "
     parameters = [
@@ -205,9 +234,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
         for each in signature.parameters.values()
         if each.name != "self"
     ]
-    end = "" if returns in (signature.empty, "None") else f" -> {returns}"
+    end = "" if returns in (signature.empty, "None") or inspect.isclass(function) else f" -> {returns}"
     text = f"{prefix}{name}{signature.replace(parameters=parameters, return_annotation=signature.empty)}{end}"
-    if len(text) <= 100:
+    if len(text) <= _LINE:
         return text
     inside = ",\n".join(f"    {part}" for part in _parameters(parameters))
     return f"{prefix}{name}(\n{inside},\n){end}"
@@ -235,31 +264,4 @@ def _parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
 
 
 def _code(text: str) -> list[str]:
-    return ["```text", text, "```"]
-
-
-def _docstring(text: str) -> Iterator[str]:
-    """A docstring as Markdown: its sections as lists."""
-    position = 0
-    for match in _SECTION.finditer(text + "\n"):
-        yield from (
-            ("", text[position : match.start()].strip()) if text[position : match.start()].strip() else ()
-        )
-        position = match.end()
-        body = textwrap.dedent(match[2]).strip()
-        yield from ("", f"{_TITLES[match[1]]}:", "")
-        yield from _items(body)
-    if text[position:].strip():
-        yield from ("", text[position:].strip())
-
-
-def _items(body: str) -> Iterator[str]:
-    blocks: list[str] = []
-    for line in body.splitlines():
-        if line.startswith(" ") and blocks:
-            blocks[-1] += " " + line.strip()
-        elif line.strip():
-            blocks.append(line.strip())
-    for block in blocks:
-        match = _ITEM.match(block)
-        yield f"- `{match[1].strip('`')}`: {block[match.end() :]}" if match else f"- {block}"
+    return ["", "```text", text, "```"]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hatchway.client
+import hatchway.software
 from docs.document import ROOT, read
 
 
@@ -26,7 +28,8 @@ def test_the_check_finds_what_is_not(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     tool = tmp_path / "tools/generate-docs"
     tool.write_text(read("tools/generate-docs"))
-    (tmp_path / "tools/python_api.py").write_text(read("tools/python_api.py"))
+    for module in ("docstrings.py", "python_api.py"):
+        (tmp_path / "tools" / module).write_text(read(f"tools/{module}"))
     ran = generate("--check", tool=tool)
     assert ran.returncode == 1
     assert "command-line.md, http-api.md, python-api.md" in ran.stderr
@@ -41,6 +44,19 @@ def test_the_check_finds_what_is_not(tmp_path: Path) -> None:
 
 def test_what_is_no_option_is_refused() -> None:
     assert generate("--chekc").returncode == 2
+
+
+def test_every_public_name_is_on_the_page_of_the_python_api() -> None:
+    page = read("docs/python-api.md")
+    described = set(re.findall(r"^###+ (?:\w+[. ])?(\w+)$", page, re.MULTILINE))
+    named = set(re.findall(r"`(\w+)`", page))  # the synchronous twins, and names for the same
+    for public in (hatchway, hatchway.client, hatchway.software):
+        for name in set(public.__all__) - {"__version__"}:
+            assert name in described | named, name
+            assert name in described or name.startswith(("Sync", "Client", "create_client")), name
+    for actions in (hatchway.Agent, hatchway.AsyncClient, hatchway.client.Process):
+        names = {name for name in dir(actions) if not name.startswith("_")}
+        assert names <= described, names - described
 
 
 def test_the_synchronous_client_is_up_to_date() -> None:

@@ -11,6 +11,7 @@ import httpx
 from hatchway.errors import InvalidRequest
 
 HeadersLike = Mapping[str, str] | Iterable[tuple[str, str]] | httpx.Headers
+"""Header fields, by name or as pairs; in pairs a name may be repeated."""
 
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^/?#]*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
