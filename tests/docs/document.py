@@ -1,8 +1,10 @@
-"""The parts of a Markdown document that tests look at: fenced blocks, links, headings. Pure."""
+"""The parts of a Markdown document that tests look at: fenced blocks, links, headings; and what is shown in them, held
+against what is real. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,10 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_FILE = re.compile(r"(?:#|//|<!--) ([\w-]+\.\w+)(?: -->)?\n")
+
+_TELLS_APART = (r"\b[a-z0-9]{32}\b", r"\b[a-z0-9]{20}\b", r"(?:localhost|127\.0\.0\.1):\d+")
+"""What of a shown line names something that later lines may name again: tokens, ids, where something listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,12 @@ class Block:
     text: str
     line: int
     """Where it begins in its document."""
+
+    @property
+    def file(self) -> str | None:
+        """The name of the file that it is to be saved as: the comment in its first line."""
+        match = _FILE.match(self.text)
+        return None if match is None else match[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +53,16 @@ def read(document: str) -> str:
     return (ROOT / document).read_text()
 
 
+def all_blocks(text: str) -> list[Block]:
+    """The fenced blocks, in order."""
+    return [
+        Block(match[1], match[2], text.count("\n", 0, match.start()) + 1) for match in _FENCE.finditer(text)
+    ]
+
+
 def blocks(text: str, language: str) -> list[Block]:
     """The fenced blocks in a language, in order."""
-    return [
-        Block(match[1], match[2], text.count("\n", 0, match.start()) + 1)
-        for match in _FENCE.finditer(text)
-        if match[1] == language
-    ]
+    return [block for block in all_blocks(text) if block.language == language]
 
 
 def commands(block: Block) -> list[Shown]:
@@ -78,9 +93,10 @@ def normalise(text: str) -> str:
     text = _ANSI.sub("", text)
     for pattern, name in (
         (r"\b[a-z0-9]{32}\b", "TOKEN"),
+        (r"\b[a-z0-9]{20}\b", "ID"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
-        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
-        (r"localhost:\d+", "localhost:PORT"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(,\d+)?", "TIME"),
+        (r"\b(localhost|127\.0\.0\.1):\d+", r"\1:PORT"),
         (r"\d+(\.\d+)? (ms|s)\b", "DURATION"),
         (r"[ \t]+$", ""),
     ):
@@ -88,10 +104,29 @@ def normalise(text: str) -> str:
     return text
 
 
-def shows(shown: list[str], real: list[str]) -> bool:
-    """Whether `real` is what was shown, a line `…` being any number of lines."""
+def align(shown: Sequence[str], real: Sequence[str]) -> list[tuple[str, str]] | None:
+    """The lines that were shown, each with the real one that it stands for; None if it is not what was shown.
+
+    A line `…` is any number of lines, and what differs from run to run counts as the same.
+    """
     if not shown:
-        return not real
-    if shown[0] == "…":
-        return any(shows(shown[1:], real[start:]) for start in range(len(real) + 1))
-    return bool(real) and shown[0] == real[0] and shows(shown[1:], real[1:])
+        return None if real else []
+    if shown[0].strip() == "…":
+        for start in range(len(real) + 1):
+            rest = align(shown[1:], real[start:])
+            if rest is not None:
+                return rest
+        return None
+    if not real or normalise(shown[0]) != normalise(real[0]):
+        return None
+    rest = align(shown[1:], real[1:])
+    return None if rest is None else [(shown[0], real[0]), *rest]
+
+
+def real_names(lines: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    """What is really called what in lines as shown, by how they call it: tokens, ids, where something listens."""
+    found: dict[str, str] = {}
+    for shown, real in lines:
+        for pattern in _TELLS_APART:
+            found.update(zip(re.findall(pattern, shown), re.findall(pattern, real), strict=True))
+    return found

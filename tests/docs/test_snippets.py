@@ -1,173 +1,142 @@
-"""The snippets and commands in the documents: the Python runs, the commands exist, and both print what is shown."""
+"""The blocks and commands in the documents: the Python runs, the commands exist, and both print what is shown."""
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import contextlib
-import inspect
-import io
+import os
 import re
 import shlex
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer.main
 
-from docs.document import DOCUMENTS, Block, Shown, blocks, commands, normalise, read, shows
-from e2e.server_process import clean_environment
-from e2e.waiting import wait_until
-from hatchway import AsyncClient, Client
+from compatibility.packages import layer
+from docs.document import DOCUMENTS, Block, all_blocks, blocks, commands, read
+from docs.terminal import COLUMNS
+from docs.walkthrough import MAKE, follow
+from e2e.server_process import ServerProcess, clean_environment
 from hatchway.cli.app import app
 
-SERVER = "# server.py\n"
-FILE = re.compile(r"# \w+\.py\n")
-"""How a block begins that is a file: it is run by a test of its own."""
-URL = "http://localhost:6420"
+SERVER = "server.py"
 
-_LISTENING = re.compile(r"listening on (http://localhost:[0-9]+)\n")
-_PRINTS = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
+OUTPUT = {"text"}
+"""Languages of what is only shown."""
+FOLLOWED = {"python", "console"}
+ELSEWHERE = {"docs/deploy.md": {"caddyfile", "ini", "nginx", "sh"}}
+"""What is run by other tests: test_deploy.py and tests/e2e/test_behind_a_proxy.py."""
+
 _CODE_SPAN = re.compile(r"`(hatchway [^`]+)`")
 _END_OF_COMMAND = frozenset({"|", ";", "&&", "--", "&"})
 
+# FastAPI is among the packages of the compatibility tests, which are installed beside ours.
+_UVICORN = "import sys; sys.path.append({!r}); from uvicorn import main; sys.exit(main())"
 
-def with_python() -> list[str]:
-    return [name for name in DOCUMENTS if blocks(read(name), "python")]
+
+def followed() -> list[tuple[str, Block]]:
+    """Each block that is run where it stands, with its document."""
+    return [
+        (name, block)
+        for name in DOCUMENTS
+        for block in all_blocks(read(name))
+        if block.language in FOLLOWED or block.file is not None
+    ]
 
 
-@dataclass(frozen=True)
-class Served:
-    """The README's server, running, and an environment in which commands find it."""
+def of(language: str) -> pytest.MarkDecorator:
+    chosen = [(name, block) for name, block in followed() if block.language == language]
+    names = [f"{name}:{block.line}" for name, block in chosen]
+    return pytest.mark.parametrize(("document", "block"), chosen, ids=names)
 
-    url: str
+
+@dataclass(frozen=True, repr=False)
+class Walks:
+    """What is wrong with each document, by the lines of its blocks; a document is followed when first asked for."""
+
     environment: Mapping[str, str]
     folder: Path
+    server: str
+    found: dict[str, Mapping[int, str]] = field(default_factory=dict)
+
+    def wrong(self, document: str, line: int) -> str | None:
+        """What is wrong with the block in that line."""
+        if document not in self.found:
+            folder = self.folder / document.replace("/", "-")
+            folder.mkdir()
+            (folder / SERVER).write_text((self.folder / SERVER).read_text())
+            environment = {**self.environment, "XDG_DATA_HOME": str(folder / "data")}
+            with pytest.MonkeyPatch.context() as patch:
+                for name in [name for name in os.environ if name.startswith("HATCHWAY_")]:
+                    patch.delenv(name)
+                patch.setenv("XDG_DATA_HOME", environment["XDG_DATA_HOME"])
+                patch.chdir(folder)
+                self.found[document] = follow(document, folder, environment, self.server)
+        return self.found[document].get(line) or self.found[document].get(0)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Runs the README's server.py as it stands, but on a free port."""
-    folder = tmp_path_factory.mktemp("readme")
-    (block,) = [each for each in blocks(read("README.md"), "python") if each.text.startswith(SERVER)]
+def walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walks]:
+    """Runs the README's server.py as it stands, but on a free port, for all documents that start none."""
+    folder = tmp_path_factory.mktemp("documents")
+    (block,) = [each for each in blocks(read("README.md"), "python") if each.file == SERVER]
     assert block.text.count("registry.start()") == 1
-    (folder / "server.py").write_text(block.text.replace("registry.start()", "registry.start(port=0)"))
+    (folder / SERVER).write_text(block.text)
+    commands = {
+        "hatchway": '-m hatchway "$@"',
+        "python": '"$@"',
+        "uvicorn": f'-c {shlex.quote(_UVICORN.format(str(layer() / "local/lib/compatibility/python")))} "$@"',
+    }
     (folder / "bin").mkdir()
-    command = folder / "bin/hatchway"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hatchway "$@"\n')
-    command.chmod(0o755)
-    environment = clean_environment(XDG_DATA_HOME=str(folder / "data"), COLUMNS="80")
+    for name, arguments in commands.items():
+        command = folder / "bin" / name
+        command.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments}\n")
+        command.chmod(0o755)
+    environment = clean_environment(COLUMNS=str(COLUMNS))
     environment["PATH"] = f"{folder / 'bin'}:{environment['PATH']}"
-    said = folder / "said"
-    with said.open("wb") as output:
-        server = subprocess.Popen([sys.executable, "server.py"], cwd=folder, env=environment, stderr=output)
-    try:
-        wait_until(
-            lambda: _LISTENING.search(said.read_text()) is not None or server.poll() is not None,
-            "the server listens",
-            20,
-        )
-        found = _LISTENING.search(said.read_text())
-        assert found is not None, said.read_text()
-        yield Served(found[1], environment | {"HATCHWAY_URL": found[1]}, folder)
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 0
-        assert "Traceback" not in said.read_text()
-    finally:
-        server.kill()
-        server.wait()
-
-
-def compiled(document: str, block: Block) -> CodeType:
-    """The code of a block, its lines numbered as in the document."""
-    code: CodeType = compile(
-        "\n" * block.line + block.text,
-        document,
-        "exec",
-        flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-        dont_inherit=True,
-    )
-    return code
+    (folder / "served").mkdir()
+    (folder / "served" / SERVER).write_text(block.text)
+    with ServerProcess(
+        folder / "served",
+        command=[sys.executable, SERVER],
+        environment={"HATCHWAY_PORT": "0", "HATCHWAY_DATA_DIR": str(folder / "served/data")},
+    ) as server:
+        yield Walks(environment, folder, urlsplit(server.url).netloc)
+        assert server.terminate() == 0
+        assert b"Traceback" not in server.output
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("document", with_python())
+@of("python")
 def test_the_python_of_a_document_runs_and_prints_what_it_says(
-    document: str, served: Served, monkeypatch: pytest.MonkeyPatch
+    document: str, block: Block, walks: Walks
 ) -> None:
-    for name in ("HATCHWAY_TOKEN", "HATCHWAY_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(served.folder)
-    snippets = [
-        Block(each.language, each.text.replace(URL, served.url), each.line)
-        for each in blocks(read(document), "python")
-        if not FILE.match(each.text)
-    ]
-    expected = [said for each in snippets for said in _PRINTS.findall(each.text)]
-    assert len(expected) == sum(each.text.count("print(") for each in snippets), (
-        "each print says what it prints"
-    )
-    printed = io.StringIO()
-
-    async def run() -> None:
-        names: dict[str, Any] = {}
-        try:
-            for snippet in snippets:
-                result = FunctionType(compiled(document, snippet), names)()
-                if inspect.isawaitable(result):
-                    await result
-        finally:
-            for value in names.values():
-                if isinstance(value, AsyncClient):
-                    await value.aclose()
-                elif isinstance(value, Client):
-                    value.close()
-
-    with contextlib.redirect_stdout(printed):
-        asyncio.run(run())
-    assert normalise(printed.getvalue()).splitlines() == [normalise(each) for each in expected]
-
-
-def consoles() -> list[tuple[str, Block]]:
-    return [(name, block) for name in DOCUMENTS for block in blocks(read(name), "console")]
-
-
-def run_shown(shown: Shown, served: Served) -> list[str]:
-    """What a command prints in a terminal of 80 columns."""
-    ran = subprocess.run(
-        ["bash", "-c", shown.command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=served.environment,
-        cwd=served.folder,
-        timeout=60,
-        check=False,
-    )
-    return normalise(ran.stdout.decode()).splitlines()
+    wrong = walks.wrong(document, block.line)
+    assert wrong is None, wrong
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize(
-    ("document", "block"), consoles(), ids=[f"{name}:{block.line}" for name, block in consoles()]
-)
-def test_commands_show_their_real_output(document: str, block: Block, served: Served) -> None:
-    for shown in commands(block):
-        command = shown.command
-        if command == "make demo":
-            assert re.search(
-                r"^demo:\n(?:\t.*\n)*?\t@\.venv/bin/hatchway demo ", read("Makefile"), re.MULTILINE
-            )
-            command = "hatchway demo"
-        real = run_shown(Shown(command, []), served)
-        expected = normalise("\n".join(shown.output)).splitlines()
-        assert shows(expected, real), f"{shown.command} printed:\n" + "\n".join(real)
+@of("console")
+def test_commands_show_their_real_output(document: str, block: Block, walks: Walks) -> None:
+    wrong = walks.wrong(document, block.line)
+    assert wrong is None, wrong
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_block_is_run_or_is_output(document: str) -> None:
+    allowed = FOLLOWED | OUTPUT | ELSEWHERE.get(document, set())
+    for block in all_blocks(read(document)):
+        assert block.language in allowed or block.file is not None, f"{document}:{block.line}"
+
+
+@pytest.mark.parametrize("target", MAKE)
+def test_what_targets_come_to(target: str) -> None:
+    name = target.removeprefix("make ")
+    recipe = rf"^{name}:\n(?:\t.*\n)*?\t@\.venv/bin/{MAKE[target]}\b"
+    assert re.search(recipe, read("Makefile"), re.MULTILINE)
 
 
 def mentioned() -> list[str]:
