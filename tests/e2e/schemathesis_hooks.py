@@ -5,10 +5,12 @@ It runs in the process of `schemathesis run`; see test_openapi_fuzz.py.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Any
 
+import jsonschema
 import schemathesis
 from schemathesis import Case, CheckContext, HookContext, Response
 
@@ -19,6 +21,9 @@ PROBLEM = {"code", "message", "hint"}
 MORE = {"retry_after", "details"}
 
 BEYOND_SCHEMAS = {
+    "archive_cut_short": "a body of bytes has no schema",
+    "invalid_archive": "a body of bytes has no schema",
+    "invalid_offset": "how much a process has written changes",
     "command_too_long": "its bytes are counted, with those of all arguments and variables",
     "invalid_expiry": "the longest life of a preview is the server's setting",
     "invalid_key": "its bytes are counted, and JSON Schema counts characters",
@@ -27,6 +32,8 @@ BEYOND_SCHEMAS = {
 }
 """Refusals of what a schema cannot rule out, and why."""
 
+NDJSON = "application/x-ndjson"
+
 REFUSED_AS_INVALID = {400, 413, 415, 422}
 
 VALID = {
@@ -34,16 +41,34 @@ VALID = {
     "pid": re.compile("[1-9][0-9]{0,9}"),
     "preview_id": re.compile("[0-9a-f]{20}"),
 }
-"""Parameters of the path, and what is valid as one. What exists is in FUZZ_{name} for requests that leave it as it
-is, and in SPARE_{name} for those that end it."""
+"""Parameters of the path, and what is valid as one."""
 
-ENDING = {"destroyVm", "expirePreviewById", "expireAllPreviews"}
+DEFAULT_AIM = "FUZZED"
+AIMS = {
+    "destroyVm": "DESTROYED",
+    "expirePreviewById": "REVOKED",
+    "expireAllPreviews": "REVOKED",
+    "stopProcess": "SIGNALLED",
+    "killProcess": "SIGNALLED",
+    "signalProcess": "SIGNALLED",
+    "writeProcessStdin": "WRITTEN",
+    "closeProcessStdin": "WRITTEN",
+}
+"""What operations are sent to, that others may find what they need: the environment variable {AIM}_{parameter} says
+what its id is."""
 
-FILE = "fuzzed.txt"
-"""A file that is there when requests begin, and that GET requests name."""
+FILE = "fuzzed/file.txt"
+FOLDER = "fuzzed"
+"""What is there when requests begin, and GET requests name."""
+
+OF_FOLDERS = {"listFolder", "packFolder"}
 
 EXISTING: dict[str, dict[str, str]] = {"getOrCreateVm": {"name": "vm"}, "spawn": {"command": "true"}}
 """By operation, fields of a body that name what exists."""
+
+
+EMPTY_ARCHIVE = bytes(1024)
+"""Two blocks of zeros: the end of an archive (pax, in POSIX.1-2017)."""
 
 
 @schemathesis.hook
@@ -60,13 +85,15 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     operation = case.operation.definition.raw["operationId"]
     for name, value in case.path_parameters.items():
         if name in VALID and VALID[name].fullmatch(str(value)):
-            case.path_parameters[name] = os.environ[f"{'SPARE' if operation in ENDING else 'FUZZ'}_{name}"]
+            case.path_parameters[name] = os.environ[f"{AIMS.get(operation, DEFAULT_AIM)}_{name}"]
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if case.method == "GET" and "path" in case.query:
-        case.query["path"] = FILE
+        case.query["path"] = FOLDER if operation in OF_FOLDERS else FILE
     if isinstance(case.body, dict):
         case.body.update(EXISTING.get(operation, {}))
+    if operation == "unpackFolder":
+        kwargs["data"] = EMPTY_ARCHIVE
 
 
 @schemathesis.check
@@ -89,6 +116,19 @@ def has_fraction_of_zero(body: object) -> bool:
     if isinstance(body, list):
         return any(map(has_fraction_of_zero, body))
     return isinstance(body, float) and body.is_integer()
+
+
+@schemathesis.check
+def lines_fit(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Each line of an answer of lines fits the schema, which schemathesis does not know to be one for lines."""
+    media_type = response.headers.get("content-type", [""])[0]
+    if response.status_code != 200 or media_type != NDJSON:
+        return
+    described = case.operation.definition.raw["responses"]["200"]["content"][NDJSON]["schema"]
+    schema = {**described, "components": case.operation.schema.raw_schema["components"]}
+    assert response.content.endswith(b"\n")
+    for line in response.content.splitlines():
+        jsonschema.validate(json.loads(line), schema, jsonschema.Draft202012Validator)
 
 
 @schemathesis.check

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from docs.document import ROOT
-from e2e.schemathesis_hooks import FILE
+from e2e.schemathesis_hooks import AIMS, DEFAULT_AIM, FILE
 from e2e.server_process import ServerProcess, clean_environment
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
@@ -34,26 +34,29 @@ OTHER_CHECKS = {
 """Checks of schemathesis that are left out, and why."""
 
 
-def existing(http: httpx.Client, key: str) -> dict[str, str]:
-    """What requests are aimed at, by the name of the parameter: a VM of that key, and what is in it."""
+def existing(http: httpx.Client, key: str, command: str) -> dict[str, str]:
+    """What requests are aimed at, by the name of the parameter: a VM of that key, and what is in it: a file, a preview,
+    and a process that runs the command."""
     vm_id = http.post("/api/vms", json={"name": "vm", "key": key}).json()["id"]
     vm = f"/api/vms/{vm_id}"
-    # A process that has ended, so that waiting for it ends.
-    pid = http.post(f"{vm}/processes", json={"command": "true"}).json()["pid"]
-    assert http.get(f"{vm}/processes/{pid}/wait").json()["exit_code"] == 0
-    assert http.put(f"{vm}/files", params={"path": FILE}, content="text").status_code == 200
+    pid = http.post(f"{vm}/processes", json={"command": command}).json()["pid"]
+    file = {"path": FILE, "parents": "true"}
+    assert http.put(f"{vm}/files", params=file, content="text").status_code == 200
     preview = http.post(f"{vm}/previews", json={"port": 3000}).json()
     return {"vm_id": vm_id, "pid": str(pid), "preview_id": preview["id"]}
 
 
 def test_the_server_answers_as_its_document_says(own_server: ServerProcess, tmp_path: Path) -> None:
     with httpx.Client(base_url=own_server.url, trust_env=False, timeout=30) as http:
-        fuzzed, spare = existing(http, "fuzzed"), existing(http, "spare")
+        fuzzed = existing(http, DEFAULT_AIM, "true")
+        # So that waiting for it ends.
+        ended = http.get(f"/api/vms/{fuzzed['vm_id']}/processes/{fuzzed['pid']}/wait").json()
+        assert ended["exit_code"] == 0
         document = http.get("/api/openapi.json")
         # As a file: from its URL, the operation that it came from would be left out.
         (tmp_path / "openapi.json").write_bytes(document.content)
-        environment = {f"FUZZ_{name}": value for name, value in fuzzed.items()}
-        environment |= {f"SPARE_{name}": value for name, value in spare.items()}
+        targets = {DEFAULT_AIM: fuzzed} | {aim: existing(http, aim, "cat") for aim in AIMS.values()}
+        environment = {f"{aim}_{name}": value for aim, ids in targets.items() for name, value in ids.items()}
         ran = run_schemathesis(own_server.url, tmp_path, environment)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert f"Tested: {sum(map(len, document.json()['paths'].values())) - len(EXCLUDED)}\n" in ran.stdout
@@ -87,7 +90,7 @@ def test_a_document_that_lies_is_found_out(
         document = http.get("/api/openapi.json").json()
     found = lie(document)
     (tmp_path / "openapi.json").write_text(json.dumps(document))
-    environment = {"FUZZ_vm_id": made["id"]}
+    environment = {f"{DEFAULT_AIM}_vm_id": made["id"]}
     ran = run_schemathesis(own_server.url, tmp_path, environment, "--include-operation-id", "getVm")
     assert ran.returncode == 1
     assert found in ran.stdout, ran.stdout

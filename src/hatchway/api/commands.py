@@ -5,17 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from signal import Signals
 
 from hatchway.api import process_schemas as schemas
 from hatchway.api.paths import validate_path
 from hatchway.errors import InvalidRequest
 from hatchway.vm.records import ExecRequest, SpawnRequest
-
-_HIGHEST_SIGNAL = 64
-"""Linux's SIGRTMAX on all but MIPS (signal(7))."""
-
-_SIGNALS = {name.removeprefix("SIG"): int(signal) for name, signal in Signals.__members__.items()}
 
 
 def exec_request(body: schemas.Exec) -> ExecRequest:
@@ -45,15 +39,15 @@ def signal_number(signal: object) -> int:
     Raises:
         InvalidRequest: `invalid_signal`.
     """
-    if isinstance(signal, int) and not isinstance(signal, bool) and 1 <= signal <= _HIGHEST_SIGNAL:
+    if isinstance(signal, int) and not isinstance(signal, bool) and 1 <= signal <= schemas.HIGHEST_SIGNAL:
         return signal
     if isinstance(signal, str):
-        number = _SIGNALS.get(signal.upper().removeprefix("SIG"))
+        number = schemas.SIGNALS.get(signal.upper().removeprefix("SIG"))
         if number is not None:
             return number
     raise InvalidRequest(
         "invalid_signal",
-        f"a signal must be a name such as SIGHUP, or a number between 1 and {_HIGHEST_SIGNAL}",
+        f"a signal must be a name such as SIGHUP, or a number between 1 and {schemas.HIGHEST_SIGNAL}",
         "signal(7) lists them",
     )
 

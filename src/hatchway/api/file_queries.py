@@ -36,7 +36,15 @@ EXCLUDE = Parameter(
     "exclude",
     "A pattern of names to leave out, such as `node_modules` or `*.pyc`, or of relative paths if it holds a `/`;"
     " a folder that is left out is not entered. May be repeated.",
-    {"type": "array", "items": {"type": "string", "minLength": 1}},
+    {
+        "type": "array",
+        "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": _MAX_PATTERN_BYTES,
+            "pattern": r"^[^\x00]*$",
+        },
+    },
     required=False,
     repeated=True,
 )

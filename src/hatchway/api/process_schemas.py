@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from signal import Signals
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
@@ -20,6 +21,12 @@ from hatchway.api.schemas import (
 )
 from hatchway.vm import records
 from hatchway.vm.records import ProcessInfo, ProcessState, StreamName, SystemProcessState
+
+HIGHEST_SIGNAL = 64
+"""Linux's SIGRTMAX on all but MIPS (signal(7))."""
+
+SIGNALS = {name.removeprefix("SIG"): int(number) for name, number in Signals.__members__.items()}
+"""Numbers by name."""
 
 MAX_TIMEOUT_SECONDS = 604_800
 """The longest time-out of a command: a week."""
@@ -228,7 +235,10 @@ class Signal(Body):
         Meta(
             description="A name, with or without SIG, or a number.",
             extra_json_schema={
-                "anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1, "maximum": 64}]
+                "anyOf": [
+                    {"type": "string", "pattern": f"^(SIG)?({'|'.join(SIGNALS)})$"},
+                    {"type": "integer", "minimum": 1, "maximum": HIGHEST_SIGNAL},
+                ]
             },
         ),
     ]
