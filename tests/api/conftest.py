@@ -185,6 +185,7 @@ class MemoryServices:
         for step in self.listing:
             if isinstance(step, BaseException):
                 raise step
+            await asyncio.sleep(0)  # as a real VM, it gives others their turn
             yield step
 
     @asynccontextmanager

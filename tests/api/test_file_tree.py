@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hatchway.api.endpoint import AnswerAborted
 from hatchway.api.file_schemas import spelled
+from hatchway.errors import Unavailable
 from hatchway.vm.records import FileEntry, ListingEnd
 
 
@@ -103,6 +105,46 @@ async def test_archives_both_ways(client: httpx.AsyncClient, services: Any, vm: 
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert (await client.head(f"{vm}/files/archive?path=d")).content == b""
     refused(await client.get(f"{vm}/files/archive?path=other"), 404, "file_not_found")
+
+
+async def test_an_archive_that_fails_in_the_middle_is_cut(
+    client: httpx.AsyncClient, services: Any, vm: str, raw_call: Any
+) -> None:
+    await client.put(f"{vm}/files/archive?path=d", content=b"an archive")
+    services.size_error = 1
+    call = raw_call("GET", f"{vm}/files/archive?path=d")
+    with pytest.raises(AnswerAborted):
+        await call.task
+    assert [message.get("body") for message in call.sent[1:]] == [b"an archive"]
+    assert all(message.get("more_body", True) for message in call.sent[1:]), "never said to be complete"
+
+
+async def test_a_list_that_fails_in_the_middle_says_why(
+    client: httpx.AsyncClient, services: Any, vm: str
+) -> None:
+    services.listing = [[FileEntry(b"a", "file", 1)], Unavailable("vm_stopped", "the VM has stopped")]
+    lines = (await client.get(f"{vm}/files/list?path=/x")).text.split("\n")
+    assert lines[1:] == ['{"error":{"code":"vm_stopped","message":"the VM has stopped","hint":""}}', ""]
+
+
+async def test_a_reader_that_goes_away_ends_the_list(services: Any, vm: str, raw_call: Any) -> None:
+    services.listing = [[FileEntry(b"a", "file", 1)]] * 1_000_000
+    call = raw_call("GET", f"{vm}/files/list?path=/x")
+    call.disconnect()
+    await call.task
+    assert services.left.is_set()
+    assert all(message.get("more_body", True) for message in call.sent[1:])
+
+
+async def test_an_archive_whose_sender_goes_away_is_not_taken_for_whole(
+    services: Any, vm: str, raw_call: Any
+) -> None:
+    call = raw_call("PUT", f"{vm}/files/archive?path=d", {"Content-Length": "10"})
+    call.body(b"half", more=True)
+    call.disconnect()
+    await call.task
+    assert services.files == {}
+    assert call.sent == []
 
 
 @given(st.binary())

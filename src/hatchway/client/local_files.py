@@ -22,6 +22,7 @@ from hatchway.archive.pack import FileShrank, Packing
 from hatchway.archive.unpack import OF_STRANGER, Unpacking
 from hatchway.client.file_answers import Transferred
 from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
+from hatchway.printable import printable
 
 PIECE_BYTES = 256 * 1024
 
@@ -49,7 +50,9 @@ def local_errors(path: Path) -> Iterator[None]:
         ) from None
     except FileShrank as error:
         raise Conflict(
-            "file_changed", f"{os.fsdecode(error.path)} became shorter while it was sent", "send it again"
+            "file_changed",
+            f"{_shown(path / os.fsdecode(error.path))} became shorter while it was sent",
+            "send it again",
         ) from None
     except OSError as error:
         raise _local_error(error, path) from None
@@ -68,7 +71,7 @@ def look_at(path: Path) -> Source:
             return Source(False, status.st_size, stat.S_IMODE(status.st_mode))
         if not stat.S_ISDIR(status.st_mode):
             raise Conflict(
-                "not_a_regular_file", f"{path} is a device, socket or pipe", "send a file or a folder"
+                "not_a_regular_file", f"{_shown(path)} is a device, socket or pipe", "send a file or a folder"
             )
         root = os.open(path, _FOLDER)
     try:
@@ -208,13 +211,18 @@ def _umask() -> int:
         return 0o022
 
 
+def _shown(path: Path) -> str:
+    """A path as a message has it: names need not be text, and may hold what a terminal would obey."""
+    return printable(str(path), one_line=True)
+
+
 def _refuse(path: Path, name: bytes, error: OSError) -> None:
     raise _local_error(error, path / os.fsdecode(name))
 
 
 def _local_error(error: OSError, path: Path) -> HatchwayError:
     reason = error.strerror or "it cannot be used"
-    message = f"{path}: {reason}"
+    message = f"{_shown(path)}: {reason}"
     if isinstance(error, FileNotFoundError):
         return NotFound("local_file_not_found", message, "check the path on this machine")
     if isinstance(error, PermissionError):

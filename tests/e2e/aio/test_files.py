@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hatchway import Agent, Conflict, HatchwayError, InvalidRequest, NotFound
-from hatchway.client import DirEntry, FileStat
+from hatchway.client import DirEntry, FileStat, FileWritten
 
 pytestmark = pytest.mark.sandbox
 
@@ -158,6 +158,11 @@ async def test_many_files_at_once(agent: Agent) -> None:
         ("a", None),
     ]
     assert [one.error.code for one in read if one.error is not None] == ["file_not_found", "is_a_directory"]
+    assert await agent.write_files([(os.fsencode(ODD), b"4"), ("a/b/d", "5")]) == [
+        FileWritten(os.fsencode(ODD)),
+        FileWritten("a/b/d"),
+    ]
+    assert await agent.read_file(ODD) == b"4"
     assert await agent.write_files({}) == []
     assert await agent.read_files([]) == []
 
@@ -275,6 +280,20 @@ async def test_local_trouble_names_the_file(agent: Agent, tmp_path: Path) -> Non
     assert refused.value.code == "not_a_regular_file"
     assert sorted(os.listdir(tmp_path)) == ["file", "folder", "pipe"]
     assert (tmp_path / "file").read_text() == "x"
+
+
+async def test_an_upload_that_is_refused_while_it_is_sent_says_why(agent: Agent, tmp_path: Path) -> None:
+    (tmp_path / "t" / "folder").mkdir(parents=True)
+    with open(tmp_path / "t" / "folder" / "big", "wb") as file:
+        file.truncate(100_000_000)
+    await agent.write_file("f", b"")
+    await agent.write_file("d/folder", b"", parents=True)
+    for path in ("f", "d"):
+        with pytest.raises(Conflict) as caught:
+            await agent.upload(tmp_path / "t", path)
+        assert caught.value.code == "not_a_directory"
+    assert caught.value.details == {"entries": 0, "bytes": 0}
+    assert await agent.readdir("d") == ["folder"]
 
 
 async def test_a_stat_is_a_plain_value(agent: Agent) -> None:

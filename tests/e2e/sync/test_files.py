@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hatchway import Conflict, HatchwayError, InvalidRequest, NotFound, SyncAgent
-from hatchway.client import DirEntry, FileStat
+from hatchway.client import DirEntry, FileStat, FileWritten
 
 pytestmark = pytest.mark.sandbox
 
@@ -157,6 +157,11 @@ def test_many_files_at_once(agent: SyncAgent) -> None:
         ("a", None),
     ]
     assert [one.error.code for one in read if one.error is not None] == ["file_not_found", "is_a_directory"]
+    assert agent.write_files([(os.fsencode(ODD), b"4"), ("a/b/d", "5")]) == [
+        FileWritten(os.fsencode(ODD)),
+        FileWritten("a/b/d"),
+    ]
+    assert agent.read_file(ODD) == b"4"
     assert agent.write_files({}) == []
     assert agent.read_files([]) == []
 
@@ -274,6 +279,20 @@ def test_local_trouble_names_the_file(agent: SyncAgent, tmp_path: Path) -> None:
     assert refused.value.code == "not_a_regular_file"
     assert sorted(os.listdir(tmp_path)) == ["file", "folder", "pipe"]
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_an_upload_that_is_refused_while_it_is_sent_says_why(agent: SyncAgent, tmp_path: Path) -> None:
+    (tmp_path / "t" / "folder").mkdir(parents=True)
+    with open(tmp_path / "t" / "folder" / "big", "wb") as file:
+        file.truncate(100_000_000)
+    agent.write_file("f", b"")
+    agent.write_file("d/folder", b"", parents=True)
+    for path in ("f", "d"):
+        with pytest.raises(Conflict) as caught:
+            agent.upload(tmp_path / "t", path)
+        assert caught.value.code == "not_a_directory"
+    assert caught.value.details == {"entries": 0, "bytes": 0}
+    assert agent.readdir("d") == ["folder"]
 
 
 def test_a_stat_is_a_plain_value(agent: SyncAgent) -> None:
