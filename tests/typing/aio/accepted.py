@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import assert_type
 
 import httpx
 from websockets.typing import Data
 
 from hatchway import Agent, AsyncClient, FetchResponse, HatchwayError, Preview, create_client
-from hatchway.client import ExecResult, PreviewInfo, ProcessInfo, VmInfo, VmKind
+from hatchway.client import (
+    DirEntry,
+    ExecResult,
+    FileRead,
+    FileStat,
+    FileWritten,
+    OutputChunk,
+    PreviewInfo,
+    Process,
+    ProcessInfo,
+    ProcessNode,
+    ProcessOutput,
+    SystemProcess,
+    Transferred,
+    VmInfo,
+    VmKind,
+)
 
 
 async def stream() -> AsyncIterator[bytes]:
@@ -33,6 +50,18 @@ async def files(agent: Agent) -> None:
     await agent.write_file("a", stream())
     assert_type(await agent.read_file("a"), bytes)
     assert_type(await agent.exists("a"), bool)
+    assert_type(await agent.stat(b"a", follow=False), FileStat)
+    assert_type(await agent.readdir("a"), list[str])
+    assert_type(await agent.readdir_recursive("a", max_depth=2, exclude=["x", b"y"]), list[DirEntry])
+    assert_type(await agent.write_files({"a": "text", "b": b"bytes"}), list[FileWritten])
+    assert_type((await agent.read_files(["a", b"b"]))[0], FileRead)
+    await agent.mkdir("a", recursive=True, mode=0o700)
+    await agent.move("a", b"b")
+    await agent.delete_file("a", recursive=True)
+    async for piece in agent.stream_file("a"):
+        assert_type(piece, bytes)
+    assert_type(await agent.upload(Path("a"), "b", progress=print), Transferred)
+    assert_type((await agent.download("a", "b")).bytes, int)
 
 
 async def processes(agent: Agent) -> None:
@@ -42,9 +71,21 @@ async def processes(agent: Agent) -> None:
     assert_type(result.stdout_bytes, bytes)
     assert_type(result.signal, int | None)
     await agent.exec("ls | wc", on_stdout=print)
-    assert_type((await agent.spawn("node", ("x.js",), env={"A": "b"})).pid, int)
+    process = await agent.spawn("node", ("x.js",), env={"A": "b"}, stdin="text")
+    assert_type(process, Process)
+    assert_type(process.pid, int)
+    async for chunk in process.output(5):
+        assert_type(chunk, OutputChunk)
+        assert_type(chunk.text, str)
+    assert_type(await process.read_output(), ProcessOutput)
+    assert_type(await process.wait(timeout=1.5), int)
+    await process.write_stdin(stream())
+    await process.signal("SIGHUP")
+    assert_type(agent.process(1), Process)
     assert_type(await agent.wait_process(1), int)
     assert_type(await agent.list_processes(), list[ProcessInfo])
+    assert_type(await agent.all_processes(), list[SystemProcess])
+    assert_type((await agent.process_tree())[0].children, tuple[ProcessNode, ...])
 
 
 async def services(agent: Agent) -> None:

@@ -17,6 +17,10 @@ async def files(agent: Agent) -> None:
     await agent.write_file("a", "b", 0o755)  # error: call-arg misc
     await agent.read_file(5)  # error: arg-type
     text: str = await agent.read_file("a")  # error: assignment
+    await agent.mkdir("a", True)  # error: call-arg misc
+    await agent.readdir_recursive("a", max_depth="2")  # error: arg-type
+    await agent.upload(5, "a")  # error: arg-type
+    await agent.download("a")  # error: call-arg
 
 
 async def processes(agent: Agent) -> None:
@@ -25,6 +29,9 @@ async def processes(agent: Agent) -> None:
     await agent.exec("ls", env={"A": 1})  # error: dict-item
     await agent.spawn(["node"])  # error: arg-type
     await agent.kill_process("1")  # error: arg-type
+    await agent.signal_process(1, 1.5)  # error: arg-type
+    await agent.process(1).write_stdin(5)  # error: arg-type
+    agent.process("1")  # error: arg-type
 
 
 async def services(agent: Agent) -> None:

@@ -4,13 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import assert_type
 
 import httpx
 from websockets.typing import Data
 
 from hatchway import Client, FetchResponse, HatchwayError, Preview, SyncAgent
-from hatchway.client import ExecResult, PreviewInfo, ProcessInfo, SyncVmKind, VmInfo
+from hatchway.client import (
+    DirEntry,
+    ExecResult,
+    FileRead,
+    FileStat,
+    FileWritten,
+    OutputChunk,
+    PreviewInfo,
+    ProcessInfo,
+    ProcessNode,
+    ProcessOutput,
+    SyncProcess,
+    SyncVmKind,
+    SystemProcess,
+    Transferred,
+    VmInfo,
+)
 
 
 def stream() -> Iterator[bytes]:
@@ -34,6 +51,18 @@ def files(agent: SyncAgent) -> None:
     agent.write_file("a", stream())
     assert_type(agent.read_file("a"), bytes)
     assert_type(agent.exists("a"), bool)
+    assert_type(agent.stat(b"a", follow=False), FileStat)
+    assert_type(agent.readdir("a"), list[str])
+    assert_type(agent.readdir_recursive("a", max_depth=2, exclude=["x", b"y"]), list[DirEntry])
+    assert_type(agent.write_files({"a": "text", "b": b"bytes"}), list[FileWritten])
+    assert_type((agent.read_files(["a", b"b"]))[0], FileRead)
+    agent.mkdir("a", recursive=True, mode=0o700)
+    agent.move("a", b"b")
+    agent.delete_file("a", recursive=True)
+    for piece in agent.stream_file("a"):
+        assert_type(piece, bytes)
+    assert_type(agent.upload(Path("a"), "b", progress=print), Transferred)
+    assert_type((agent.download("a", "b")).bytes, int)
 
 
 def processes(agent: SyncAgent) -> None:
@@ -43,9 +72,21 @@ def processes(agent: SyncAgent) -> None:
     assert_type(result.stdout_bytes, bytes)
     assert_type(result.signal, int | None)
     agent.exec("ls | wc", on_stdout=print)
-    assert_type((agent.spawn("node", ("x.js",), env={"A": "b"})).pid, int)
+    process = agent.spawn("node", ("x.js",), env={"A": "b"}, stdin="text")
+    assert_type(process, SyncProcess)
+    assert_type(process.pid, int)
+    for chunk in process.output(5):
+        assert_type(chunk, OutputChunk)
+        assert_type(chunk.text, str)
+    assert_type(process.read_output(), ProcessOutput)
+    assert_type(process.wait(timeout=1.5), int)
+    process.write_stdin(stream())
+    process.signal("SIGHUP")
+    assert_type(agent.process(1), SyncProcess)
     assert_type(agent.wait_process(1), int)
     assert_type(agent.list_processes(), list[ProcessInfo])
+    assert_type(agent.all_processes(), list[SystemProcess])
+    assert_type((agent.process_tree())[0].children, tuple[ProcessNode, ...])
 
 
 def services(agent: SyncAgent) -> None:

@@ -18,6 +18,10 @@ def files(agent: SyncAgent) -> None:
     agent.write_file("a", "b", 0o755)  # error: call-arg misc
     agent.read_file(5)  # error: arg-type
     text: str = agent.read_file("a")  # error: assignment
+    agent.mkdir("a", True)  # error: call-arg misc
+    agent.readdir_recursive("a", max_depth="2")  # error: arg-type
+    agent.upload(5, "a")  # error: arg-type
+    agent.download("a")  # error: call-arg
 
 
 def processes(agent: SyncAgent) -> None:
@@ -26,6 +30,9 @@ def processes(agent: SyncAgent) -> None:
     agent.exec("ls", env={"A": 1})  # error: dict-item
     agent.spawn(["node"])  # error: arg-type
     agent.kill_process("1")  # error: arg-type
+    agent.signal_process(1, 1.5)  # error: arg-type
+    agent.process(1).write_stdin(5)  # error: arg-type
+    agent.process("1")  # error: arg-type
 
 
 def services(agent: SyncAgent) -> None:
