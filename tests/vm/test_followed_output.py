@@ -9,6 +9,7 @@ import pytest
 
 from hatchway.vm.followed_output import FollowedOutput
 from hatchway.vm.output_log import MAX_LOG_BYTES, OutputLogs
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.records import KeptOutput
 from vm.pipes import PipeEnds
 
@@ -18,7 +19,7 @@ class Process(PipeEnds):
 
     def __init__(self, logs: OutputLogs) -> None:
         super().__init__()
-        self.output = FollowedOutput(self.reading_ends, logs)
+        self.output = FollowedOutput(self.reading_ends, logs, OutputShare(asyncio.get_running_loop()))
 
 
 @pytest.fixture

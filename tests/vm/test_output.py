@@ -9,6 +9,7 @@ import pytest
 
 from hatchway.vm.machine import Machine
 from hatchway.vm.output import MAX_UNREAD_BYTES, OutputQueue
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.records import Exit, Output
 from vm.pipes import PipeEnds
 from vm.running import run
@@ -21,7 +22,7 @@ class Command(PipeEnds):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = OutputQueue(self.reading_ends)
+        self.queue = OutputQueue(self.reading_ends, OutputShare(asyncio.get_running_loop()))
 
 
 @pytest.fixture

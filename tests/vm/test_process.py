@@ -13,6 +13,7 @@ from hatchway.vm.followed_output import FollowedOutput
 from hatchway.vm.input import InputPipe
 from hatchway.vm.machine import Machine
 from hatchway.vm.output_log import MAX_LOG_BYTES, OutputLogs
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.process import Spawned
 from hatchway.vm.records import (
     DroppedOutput,
@@ -39,7 +40,8 @@ class Running(PipeEnds):
         stdin, writing_end = os.pipe()
         os.close(stdin)
         self.logs = OutputLogs()
-        output = FollowedOutput(self.reading_ends, self.logs)
+        share = OutputShare(asyncio.get_running_loop())
+        output = FollowedOutput(self.reading_ends, self.logs, share)
         self.process = Spawned(7, ["x", "y"], output, InputPipe(writing_end))
 
     async def has_written(self, count: int) -> None:

@@ -8,7 +8,8 @@
 - `guest_stream`: what a worker of a guest says while it does what takes long.
 - `processes`: those that the server has started in a VM; `process`: one of them; `arguments`: what they start with.
 - `output`: the pipes of their output, and a command's as it comes; `followed_output`: a spawned one's, kept in an
-  `output_log` (pure) and followed by any number; `input`: standard input; `tail`: the end of a stream as text. Pure.
+  `output_log` (pure) and followed by any number; `output_share`: how much of it all is read in a while; `input`:
+  standard input; `tail`: the end of a stream as text. Pure.
 - `system_processes`: every process in a VM, whoever started it.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.

@@ -9,6 +9,7 @@ import asyncio
 
 from hatchway.vm.output import OutputPipes
 from hatchway.vm.output_log import OutputLog, OutputLogs
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.records import StreamName
 
 
@@ -18,9 +19,10 @@ class FollowedOutput:
     Args:
         pipes: the reading ends of its stdout and stderr, owned from here on.
         logs: those of its VM, which this log joins.
+        share: of its VM; what is read counts for it.
     """
 
-    def __init__(self, pipes: dict[StreamName, int], logs: OutputLogs) -> None:
+    def __init__(self, pipes: dict[StreamName, int], logs: OutputLogs, share: OutputShare) -> None:
         self.log = OutputLog()
         self._logs = logs
         self._logs.open(self.log)
@@ -28,7 +30,7 @@ class FollowedOutput:
         """Behind the last byte of the process itself, once it has ended. What it left running may write on."""
         self._discarding = False
         self._waiting: set[asyncio.Future[None]] = set()
-        self._pipes = OutputPipes(pipes, self._add)
+        self._pipes = OutputPipes(pipes, self._add, share)
 
     @property
     def is_open(self) -> bool:

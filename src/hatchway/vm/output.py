@@ -10,6 +10,7 @@ import termios
 from collections import deque
 from collections.abc import Callable
 
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.records import Output, StreamName
 
 MAX_UNREAD_BYTES = 256 * 1024
@@ -24,12 +25,19 @@ class OutputPipes:
     Args:
         pipes: by stream; owned from here on.
         take: called with the stream and each piece that is read of it; with empty bytes at its end.
+        share: what is read counts for it. None: whoever reads on is slow enough.
     """
 
-    def __init__(self, pipes: dict[StreamName, int], take: Callable[[StreamName, bytes], None]) -> None:
+    def __init__(
+        self,
+        pipes: dict[StreamName, int],
+        take: Callable[[StreamName, bytes], None],
+        share: OutputShare | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._pipes = dict(pipes)
         self._take = take
+        self._share = share
         for fd in self._pipes.values():
             os.set_blocking(fd, False)
         self.resume()
@@ -43,7 +51,11 @@ class OutputPipes:
         """Read what comes."""
         self.are_read = True
         for name, fd in self._pipes.items():
-            self._loop.add_reader(fd, self._read, name, fd)
+            self._loop.add_reader(fd, self._readable, name, fd)
+
+    def limit(self, share: OutputShare) -> None:
+        """From now on what is read counts for `share`."""
+        self._share = share
 
     def pause(self) -> None:
         """Read no more: whoever writes is held up once the pipe is full."""
@@ -69,6 +81,20 @@ class OutputPipes:
         for name, fd in list(self._pipes.items()):
             self._end(name, fd)
 
+    def _readable(self, name: StreamName, fd: int) -> None:
+        if self._share is None:
+            self._read(name, fd)
+        elif self._share.is_used_up():
+            self._loop.remove_reader(fd)
+            self._share.wait(lambda: self._read_on(name, fd))
+        else:
+            self._share.spend(len(self._read(name, fd)))
+
+    def _read_on(self, name: StreamName, fd: int) -> None:
+        if self.are_read and self._pipes.get(name) == fd:  # else it was closed meanwhile
+            self._loop.add_reader(fd, self._readable, name, fd)
+            self._readable(name, fd)
+
     def _read(self, name: StreamName, fd: int, size: int = _READ_BYTES) -> bytes:
         try:
             data = os.read(fd, size)
@@ -92,9 +118,11 @@ class OutputQueue:
 
     Args:
         pipes: the reading ends of its stdout and stderr, owned by the queue from here on.
+        share: what is thrown away counts for it.
     """
 
-    def __init__(self, pipes: dict[StreamName, int]) -> None:
+    def __init__(self, pipes: dict[StreamName, int], share: OutputShare) -> None:
+        self._share = share
         self._events: deque[Output] = deque()
         self._unread = 0
         self._changed = asyncio.Event()
@@ -131,6 +159,7 @@ class OutputQueue:
         self._discarding = True
         self._events.clear()
         self._unread = 0
+        self._pipes.limit(self._share)
         self._pipes.resume()
 
     def close(self) -> None:

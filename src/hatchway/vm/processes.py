@@ -18,6 +18,7 @@ from hatchway.vm.guest_errors import no_such_process, process_error, signal_erro
 from hatchway.vm.input import InputPipe
 from hatchway.vm.output import OutputQueue
 from hatchway.vm.output_log import OutputLogs
+from hatchway.vm.output_share import OutputShare
 from hatchway.vm.process import Command, Process, Spawned
 from hatchway.vm.records import Exit, OutputEvent, ProcessEvent, ProcessInfo, StreamName, SystemProcess
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
@@ -38,6 +39,7 @@ class Processes:
         self._channel: Channel | None = None
         self._processes: dict[int, Process] = {}
         self._logs = OutputLogs()
+        self._share = OutputShare(asyncio.get_running_loop())
         self._left_behind: list[OutputQueue | FollowedOutput] = []
         self._kills = Background()
 
@@ -64,7 +66,10 @@ class Processes:
 
         def make(pid: int, pipes: dict[StreamName, int], input_fd: int | None) -> Command:
             return Command(
-                pid, argv, OutputQueue(pipes), None if input_fd is None else InputPipe(input_fd, stdin)
+                pid,
+                argv,
+                OutputQueue(pipes, self._share),
+                None if input_fd is None else InputPipe(input_fd, stdin),
             )
 
         return await self._start(argv, env, cwd, make, has_input=stdin is not None)
@@ -79,7 +84,9 @@ class Processes:
 
         def make(pid: int, pipes: dict[StreamName, int], input_fd: int | None) -> Spawned:
             assert input_fd is not None
-            return Spawned(pid, argv, FollowedOutput(pipes, self._logs), InputPipe(input_fd, stdin))
+            return Spawned(
+                pid, argv, FollowedOutput(pipes, self._logs, self._share), InputPipe(input_fd, stdin)
+            )
 
         return await self._start(argv, env, cwd, make, has_input=True)
 
