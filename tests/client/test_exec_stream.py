@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatchway.client.exec_stream import Event, EventParser, Exit, Failure, Output, parse_line
+from hatchway.client.exec_stream import Event, EventParser, Exit, Failure, Output, Started, parse_line
 from hatchway.client.problems import Problem
 from hatchway.errors import HatchwayError
 
 outputs = st.builds(Output, st.sampled_from(["stdout", "stderr"]), st.binary(max_size=40))
 exits = st.builds(Exit, st.none() | st.integers(0, 255), st.none() | st.integers(1, 64), st.booleans())
+starts = st.builds(Started, st.integers(1, 2**22))
 failures = st.builds(Failure, st.builds(Problem, st.text(), st.text(), st.text()))
 
 
@@ -22,6 +23,8 @@ def line(event: Event) -> bytes:
     fields: dict[str, object]
     if isinstance(event, Output):
         fields = {"stream": event.stream, "data": base64.b64encode(event.data).decode()}
+    elif isinstance(event, Started):
+        fields = {"pid": event.pid}
     elif isinstance(event, Exit):
         fields = {"exit_code": event.exit_code, "signal": event.signal, "timed_out": event.timed_out}
     else:
@@ -31,12 +34,12 @@ def line(event: Event) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
 
 
-@given(st.lists(outputs | exits | failures))
+@given(st.lists(starts | outputs | exits | failures))
 def test_events_are_read_back_whole(events: list[Event]) -> None:
     assert EventParser().feed(b"".join(map(line, events)) or b"\n") == events
 
 
-@given(st.lists(outputs | exits | failures, max_size=4))
+@given(st.lists(starts | outputs | exits | failures, max_size=4))
 def test_events_are_read_back_byte_by_byte(events: list[Event]) -> None:
     parser = EventParser()
     read = []

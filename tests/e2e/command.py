@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cli.terminals import Terminal
@@ -54,17 +56,23 @@ class Command:
         """The output of a script in the VM."""
         return self.ok("exec", self.key, "--", "sh", "-c", script)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start one, with pipes to it and from it."""
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start one, with pipes to it and from it; at the end of the block it is waited for."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*COMMAND, *arguments],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
             env=self.environment,
             cwd=self.folder,
-        )
+        ) as process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
 
     def first_byte(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """What one does whose reader leaves after a byte."""

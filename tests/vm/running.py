@@ -40,7 +40,7 @@ async def run(
         async for event in events:
             if isinstance(event, Output):
                 output[event.stream] += event.data
-            else:
+            elif isinstance(event, Exit):
                 ended = event
     assert ended is not None
     texts = {name: data.decode(errors="surrogateescape") for name, data in output.items()}

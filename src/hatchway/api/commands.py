@@ -20,7 +20,12 @@ def exec_request(body: schemas.Exec) -> ExecRequest:
     """
     words = [body.command] if isinstance(body.command, str) else body.command
     _check_words(words)
-    return ExecRequest(body.command, _env(body.env), _cwd(body.cwd), _stdin(body), body.timeout)
+    stdin = _stdin(body)
+    if body.stdin_open and stdin is not None:
+        raise InvalidRequest("invalid_stdin", "give the whole standard input, or `stdin_open`, not both")
+    return ExecRequest(
+        body.command, _env(body.env), _cwd(body.cwd), stdin, body.timeout, stdin_open=body.stdin_open
+    )
 
 
 def spawn_request(body: schemas.Spawn) -> SpawnRequest:

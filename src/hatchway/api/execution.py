@@ -17,8 +17,8 @@ from hatchway.api.operation import JSON, NDJSON, START_ERRORS, Operation, Succes
 from hatchway.api.schemas import Answer, ErrorLine
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
-from hatchway.errors import HatchwayError
-from hatchway.vm.records import ExecRequest, Exit, ProcessEvent
+from hatchway.errors import HatchwayError, InvalidRequest
+from hatchway.vm.records import ExecRequest, Exit, ProcessEvent, Started
 
 MAX_OUTPUT_BYTES = 8 * 1024 * 1024
 """How much of each stream one answer holds; more needs the lines."""
@@ -30,6 +30,12 @@ async def run(services: Services, request: Request) -> ASGIApp:
     command = exec_request(await read_json(request, schemas.Exec))
     if wants_lines(request.headers.get("accept", "")):
         return LinesAnswer("exec", services.exec(vm, command), _line, Exit, _lost())
+    if command.stdin_open:
+        raise InvalidRequest(
+            "invalid_stdin",
+            "standard input can only stay open where the answer comes as lines",
+            "send Accept: application/x-ndjson; the first line says the pid to write to",
+        )
     return write_json(await unless_disconnected(request.receive, _collect(services, vm, command)))
 
 
@@ -56,6 +62,8 @@ async def _collect(services: Services, vm: str, command: ExecRequest) -> schemas
             if isinstance(event, Exit):
                 end = event
                 break
+            if isinstance(event, Started):
+                continue
             kept = output[event.stream]
             room = MAX_OUTPUT_BYTES - len(kept)
             truncated = truncated or len(event.data) > room
@@ -75,6 +83,8 @@ async def _collect(services: Services, vm: str, command: ExecRequest) -> schemas
 def _line(event: ProcessEvent) -> Answer:
     if isinstance(event, Exit):
         return schemas.ExitLine(event.exit_code, event.signal, event.timed_out)
+    if isinstance(event, Started):
+        return schemas.StartedLine(event.pid)
     return schemas.OutputLine(event.stream, event.data)
 
 
@@ -95,7 +105,10 @@ OPERATIONS = (
             Success(
                 200,
                 "It ended, with whatever exit code; or, as lines, it began",
-                {JSON: schemas.ExecResult, NDJSON: (schemas.OutputLine, schemas.ExitLine, ErrorLine)},
+                {
+                    JSON: schemas.ExecResult,
+                    NDJSON: (schemas.StartedLine, schemas.OutputLine, schemas.ExitLine, ErrorLine),
+                },
             ),
         ),
         body=schemas.Exec,

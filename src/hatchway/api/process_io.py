@@ -95,7 +95,8 @@ OPERATIONS = (
         "writeProcessStdin",
         "POST",
         _PLACE + "/stdin",
-        "Write to the standard input of a spawned process; answered once the process's pipe has taken all",
+        "Write to the standard input of a spawned process, or of a command that runs with it open; answered once the"
+        " process's pipe has taken all",
         write_stdin,
         (Success(200, "It is written", {JSON: schemas.StdinWritten}),),
         body=bytes,
@@ -105,7 +106,7 @@ OPERATIONS = (
         "closeProcessStdin",
         "POST",
         _PLACE + "/stdin/close",
-        "Close the standard input of a spawned process, behind what is being written to it",
+        "Close the standard input of a spawned process, or of a command, behind what is being written to it",
         close_stdin,
         (Success(204, "It is closed, or will be", {}),),
         errors=VM_ERRORS,

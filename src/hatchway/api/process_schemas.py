@@ -52,6 +52,13 @@ class Exec(Body):
         Annotated[float, Meta(gt=0, le=MAX_TIMEOUT_SECONDS)] | None,
         Meta(description="Seconds after which it is killed; null: never."),
     ] = None
+    stdin_open: Annotated[
+        bool,
+        Meta(
+            description="Leave standard input open, to be written to while it runs, as a spawned process's is. Needs"
+            " the answer as lines, and the first of them says the pid."
+        ),
+    ] = False
 
 
 class ExecResult(Answer, frozen=True):
@@ -63,6 +70,12 @@ class ExecResult(Answer, frozen=True):
     stdout: str
     stderr: str
     truncated: Annotated[bool, Meta(description="Whether output beyond the limit was dropped.")]
+
+
+class StartedLine(Answer, frozen=True):
+    """A command has begun whose standard input is open: the first line."""
+
+    pid: int
 
 
 class OutputLine(Answer, frozen=True):

@@ -165,7 +165,7 @@ class Services(Protocol):
     def exec(
         self, vm_id: str, request: ExecRequest
     ) -> AbstractAsyncContextManager[AsyncIterator[ProcessEvent]]:
-        """Run a command: outputs as they happen, then one `Exit`.
+        """Run a command: with `stdin_open` one `Started`; outputs as they happen; then one `Exit`.
 
         Leaving the context kills what still runs.
         """

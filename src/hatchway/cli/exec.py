@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from typing import Annotated
 
 import typer
@@ -19,9 +19,13 @@ from hatchway.cli.options import (
     environment,
     with_agent,
 )
-from hatchway.cli.streams import write_err, write_out
+from hatchway.cli.streams import read_in, write_err, write_out
 from hatchway.cli.terminal import say
-from hatchway.client import Agent, ExecResult
+from hatchway.client import Agent, ExecResult, Process
+from hatchway.errors import HatchwayError
+
+_NOBODY_READS = {"stdin_closed", "process_ended", "process_not_found"}
+"""What is said to whoever writes to a command that has closed its input, or has ended: its exit code says the rest."""
 
 
 def run_command(
@@ -30,7 +34,7 @@ def run_command(
     env: EnvOption = None,
     cwd: CwdOption = None,
     stdin: Annotated[
-        bool, typer.Option("--stdin", "-i", help="Pass on what comes on standard input.")
+        bool, typer.Option("--stdin", "-i", help="Pass on what comes on standard input, as it comes.")
     ] = False,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", help="Kill the command after this time.")
@@ -41,22 +45,56 @@ def run_command(
     """Run a command in a VM, with its output as it comes, and exit as it does.
 
     The command is run without a shell; for pipes and the like: hatchway exec KEY -- sh -c 'ls | wc -l'
+
+    It is killed if this ends before it does: by Ctrl-C, or because nobody reads its output any more.
     """
     variables = environment(env)
-    given = sys.stdin.buffer.read() if stdin else None
 
     async def run(agent: Agent) -> ExecResult:
-        return await agent.exec(
-            command,
-            env=variables,
-            cwd=cwd,
-            stdin=given,
-            timeout=timeout,
-            on_stdout=write_out,
-            on_stderr=write_err,
+        feeding: list[asyncio.Task[None]] = []
+        failures: list[HatchwayError] = []
+
+        async def feed(pid: int) -> None:
+            try:
+                await _feed(agent.process(pid))
+            except HatchwayError as error:
+                failures.append(error)
+                running.cancel()  # which kills it: half of its input is not what it was to have
+
+        running = asyncio.create_task(
+            agent.exec(
+                command,
+                env=variables,
+                cwd=cwd,
+                timeout=timeout,
+                on_stdout=write_out,
+                on_stderr=write_err,
+                on_start=(lambda pid: feeding.append(asyncio.create_task(feed(pid)))) if stdin else None,
+            )
         )
+        try:
+            return await running
+        except asyncio.CancelledError:
+            if not failures:
+                raise
+            raise failures[0] from None
+        finally:
+            for task in feeding:
+                task.cancel()
+            await asyncio.gather(*feeding, return_exceptions=True)
 
     result = with_agent(url, kind, key, run)
     if result.timed_out:
         say(f"killed after {timeout:g} s")
     raise typer.Exit(result.exit_code)
+
+
+async def _feed(process: Process) -> None:
+    """Pass standard input on to a command, until either ends."""
+    try:
+        async for piece in read_in():
+            await process.write_stdin(piece)
+        await process.close_stdin()
+    except HatchwayError as error:
+        if error.code not in _NOBODY_READS:
+            raise

@@ -1,7 +1,7 @@
 """The lines that a running command's output comes as (`application/x-ndjson`). Pure.
 
-`{"stream":"stdout","data":"<base64>"}` as it happens, then `{"exit_code":0,"signal":null,"timed_out":false}`
-or `{"error":…}` with a `Problem`.
+`{"pid":7}` if its standard input is open, `{"stream":"stdout","data":"<base64>"}` as it happens, then
+`{"exit_code":0,"signal":null,"timed_out":false}` or `{"error":…}` with a `Problem`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ import msgspec
 
 from hatchway.client.lines import LineParser, unreadable_line
 from hatchway.client.problems import UNREADABLE, Problem
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A command has begun whose standard input is open."""
+
+    pid: int
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -35,10 +41,11 @@ class Failure(msgspec.Struct, frozen=True):
     error: Problem
 
 
-Event = Output | Exit | Failure
+Event = Started | Output | Exit | Failure
 
 
 class _Line(msgspec.Struct):
+    pid: int | None = None
     stream: Literal["stdout", "stderr"] | None = None
     data: bytes = b""
     exit_code: int | msgspec.UnsetType | None = msgspec.UNSET
@@ -66,4 +73,6 @@ def parse_line(line: bytes) -> Event:
         return Output(fields.stream, fields.data)
     if not isinstance(fields.exit_code, msgspec.UnsetType):
         return Exit(fields.exit_code, fields.signal, fields.timed_out)
+    if fields.pid is not None:
+        return Started(fields.pid)
     raise unreadable_line()

@@ -119,11 +119,15 @@ def exec_body(
     cwd: str | None,
     stdin: str | bytes | None,
     timeout: float | None,
+    *,
+    stdin_open: bool = False,
 ) -> dict[str, Any]:
     """The body of `POST …/exec`: what was not given is left out."""
     body: dict[str, Any] = {"command": command if isinstance(command, str) else list(command)}
     if timeout is not None:
         body["timeout"] = check_timeout(timeout)
+    if stdin_open:
+        body["stdin_open"] = True
     return body | _stdin(stdin) | _surroundings(env, cwd)
 
 

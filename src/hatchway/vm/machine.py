@@ -12,7 +12,7 @@ from hatchway.options import Limits
 from hatchway.vm.dial import Dialer
 from hatchway.vm.machine_files import MachineFiles
 from hatchway.vm.processes import Processes
-from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest
+from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest, Started
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
 from hatchway.vm.waiting_room import WaitingRoom
 
@@ -90,12 +90,18 @@ class Machine(MachineFiles):
 
     @asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:
-        """Run a command; its output and its end are iterated over. Leaving the context kills what still runs."""
+        """Run a command; its output and its end are iterated over. Leaving the context kills what still runs.
+
+        With `stdin_open` the first event says how to write to it.
+        """
         given = request.command
         argv = [SHELL, "-c", given] if isinstance(given, str) else given
-        command = await self.processes.execute(argv, request.env, request.cwd, request.stdin)
+        command = await self.processes.execute(
+            argv, request.env, request.cwd, request.stdin, stdin_open=request.stdin_open
+        )
+        first = Started(command.pid) if request.stdin_open else None
         try:
-            async with aclosing(self.processes.events(command, request.timeout)) as events:
+            async with aclosing(self.processes.events(command, request.timeout, first)) as events:
                 yield events
         finally:
             # Not left to the generator: closing one that nobody has begun to read runs none of it.

@@ -50,7 +50,13 @@ class Processes:
     # -- starting
 
     async def execute(
-        self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
+        self,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str | None,
+        stdin: bytes | None = None,
+        *,
+        stdin_open: bool = False,
     ) -> Command:
         """Start a command. `leave` must be called of it.
 
@@ -59,6 +65,7 @@ class Processes:
             env: added to `ENVIRONMENT`.
             cwd: the working directory, absolute; None: /home/user.
             stdin: its whole standard input; None: empty.
+            stdin_open: its standard input is open instead, to be written to.
 
         Raises:
             HatchwayError: `command_not_found`, `cwd_not_found`, `not_executable`, `too_many_processes` and others.
@@ -72,7 +79,7 @@ class Processes:
                 None if input_fd is None else InputPipe(input_fd, stdin),
             )
 
-        return await self._start(argv, env, cwd, make, has_input=stdin is not None)
+        return await self._start(argv, env, cwd, make, has_input=stdin_open or stdin is not None)
 
     async def spawn(
         self, argv: list[str], env: dict[str, str], cwd: str | None, stdin: bytes | None = None
@@ -147,11 +154,7 @@ class Processes:
         process = self._processes.get(pid)
         if isinstance(process, Spawned) and not process.left:
             return process
-        raise NotFound(
-            "process_not_found",
-            f"no process {pid} was spawned in this VM",
-            "list the VM's processes for those there are",
-        )
+        raise _not_spawned(pid)
 
     async def list_all(self) -> list[SystemProcess]:
         """Every process in the VM, in the order of their pids.
@@ -217,11 +220,11 @@ class Processes:
 
     async def write_stdin(self, pid: int, chunks: AsyncIterable[bytes]) -> int:
         """See `InputPipe.write`."""
-        return await self.get(pid).input.write(chunks)
+        return await self._input(pid).write(chunks)
 
     def close_stdin(self, pid: int) -> None:
         """See `InputPipe.close`."""
-        self.get(pid).input.close()
+        self._input(pid).close()
 
     async def signal(self, pid: int, number: int) -> None:
         """Send a signal to the whole group of a spawned process. One that has ended is none of it."""
@@ -247,7 +250,9 @@ class Processes:
         except GuestRefusal as refusal:
             raise signal_error(refusal, pid) from None
 
-    async def events(self, command: Command, timeout: float | None) -> AsyncGenerator[ProcessEvent, None]:
+    async def events(
+        self, command: Command, timeout: float | None, first: ProcessEvent | None = None
+    ) -> AsyncGenerator[ProcessEvent, None]:
         """The output of a command as it comes, then its end.
 
         It ends with the command, not with its pipes: what the command left running may hold them open for ever.
@@ -255,6 +260,7 @@ class Processes:
         Args:
             command: just started.
             timeout: seconds after which its whole group is killed; None: never.
+            first: what comes before all else.
         """
         timed_out = False
 
@@ -265,6 +271,8 @@ class Processes:
 
         timer = asyncio.get_running_loop().call_later(timeout, kill) if timeout is not None else None
         try:
+            if first is not None:
+                yield first
             while True:
                 ended = command.exit.done()
                 while (event := command.queue.take()) is not None:
@@ -313,6 +321,13 @@ class Processes:
 
     # -- inside
 
+    def _input(self, pid: int) -> InputPipe:
+        """The standard input of a spawned process, or of a command that has one."""
+        process = self._processes.get(pid)
+        if process is None or process.left or process.stdin is None:
+            raise _not_spawned(pid)
+        return process.stdin
+
     def _spawned(self, *, newest_first: bool = False) -> Iterator[Spawned]:
         processes = reversed(self._processes.values()) if newest_first else self._processes.values()
         return (each for each in processes if isinstance(each, Spawned) and not each.left)
@@ -352,6 +367,14 @@ class Processes:
         self._left_behind = [output for output in self._left_behind if output.is_open]
         if process.output.is_open:
             self._left_behind.append(process.output)
+
+
+def _not_spawned(pid: int) -> NotFound:
+    return NotFound(
+        "process_not_found",
+        f"no process {pid} was spawned in this VM",
+        "list the VM's processes for those there are",
+    )
 
 
 def _pipe_end(fd: int) -> int | None:

@@ -147,6 +147,8 @@ class ExecRequest:
     """The whole standard input; None: empty."""
     timeout: float | None = None
     """Seconds after which the command is killed; None: never."""
+    stdin_open: bool = False
+    """Whether the standard input stays open, to be written to while it runs; then its first event is `Started`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,14 @@ class SpawnRequest:
     """The working directory; None: /home/user."""
     stdin: bytes | None = field(default=None, repr=False)
     """The whole standard input; None: it stays open, to be written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command has begun whose standard input is open."""
+
+    pid: int
+    """To write to it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +193,7 @@ class Exit:
     """Whether it was killed because its time was up."""
 
 
-ProcessEvent = Output | Exit
+ProcessEvent = Started | Output | Exit
 
 
 @dataclass(frozen=True, slots=True)

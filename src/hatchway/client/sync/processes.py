@@ -31,6 +31,7 @@ class Processes(VmActions):
         timeout: float | None = None,
         on_stdout: Callable[[bytes], object] | None = None,
         on_stderr: Callable[[bytes], object] | None = None,
+        on_start: Callable[[int], object] | None = None,
     ) -> ExecResult:
         """Run a command to its end. Cancelling the call kills it.
 
@@ -38,16 +39,18 @@ class Processes(VmActions):
             command: text is run by `/bin/sh -c`; a list is a program and its arguments, run without a shell.
             env: added to the VM's own environment.
             cwd: the working directory, by default /home/user.
-            stdin: the whole standard input, by default empty. The whole call holds at most 1 MiB: write a
-                file for more.
+            stdin: the whole standard input, by default empty. The whole call holds at most 1 MiB: for more, write a
+                file, or see `on_start`.
             timeout: seconds after which the command is killed (`timed_out` says so); None: never.
             on_stdout: called with each piece of standard output as it comes; it is not collected then.
             on_stderr: likewise for standard error.
+            on_start: called with the command's pid once it runs. Its standard input is open then: for
+                `write_process_stdin`, beside this call, until `close_process_stdin`. Not with `stdin`.
 
         Raises:
             HatchwayError: what kept the command from running. An exit code other than 0 is no error.
         """
-        body = encode_json(exec_body(command, env, cwd, stdin, timeout))
+        body = encode_json(exec_body(command, env, cwd, stdin, timeout, stdin_open=on_start is not None))
         headers = [("Content-Type", "application/json"), ("Accept", "application/x-ndjson")]
         collected: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
         sinks = {
@@ -68,6 +71,9 @@ class Processes(VmActions):
                     for event in parser.feed(chunk):
                         if isinstance(event, exec_stream.Output):
                             sinks[event.stream](event.data)
+                        elif isinstance(event, exec_stream.Started):
+                            if on_start is not None:
+                                on_start(event.pid)
                         else:
                             end = event
             if isinstance(end, exec_stream.Failure):
