@@ -41,9 +41,9 @@ def test_circles_are_cut() -> None:
 
 
 def test_a_deep_tree() -> None:
-    assert sorted(pids(process_tree([process(pid, pid - 1) for pid in range(1, 5000)]))) == list(
-        range(1, 5000)
-    )
+    trees = process_tree([process(pid, pid - 1) for pid in range(1, 5000)])
+    assert sorted(pids(trees)) == list(range(1, 5000))
+    assert "pid=1," in repr(trees)
 
 
 @given(st.dictionaries(st.integers(-2, 30), st.integers(-2, 30)))

@@ -202,6 +202,21 @@ async def test_a_process_that_closes_its_input(reader: Reader, full: bool) -> No
     assert not pipe.is_open
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_an_end_that_is_known_a_moment_later_is_what_is_told(reader: Reader, turns: int) -> None:
+    pipe = InputPipe(reader.writing_end)
+    writing = asyncio.create_task(pipe.write(pieces(bytes(1_000_000))))
+    for_its_turn = asyncio.create_task(pipe.write(pieces(b"x")))
+    await _turns()
+    reader.close()
+    await _turns(turns)
+    pipe.end(process_ended)
+    for task in (writing, for_its_turn):
+        with pytest.raises(Conflict) as caught:
+            await task
+        assert caught.value.code == "process_ended"
+
+
 async def test_what_the_chunks_raise_is_passed_on(reader: Reader) -> None:
     async def failing(error: Exception) -> AsyncIterator[bytes]:
         yield b"before "

@@ -117,5 +117,5 @@ class ProcessNode:
     """A process and those that it has started."""
 
     process: SystemProcess
-    children: tuple[ProcessNode, ...] = ()
-    """In the order of their pids."""
+    children: tuple[ProcessNode, ...] = field(default=(), repr=False)
+    """In the order of their pids. Not in the repr: a VM's processes may be nested deeper than Python's stack."""

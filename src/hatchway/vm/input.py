@@ -11,6 +11,9 @@ from hatchway.errors import Conflict, HatchwayError
 Refusal = Callable[[int], HatchwayError]
 """The error of a write of which the pipe has taken that many bytes."""
 
+_GRACE_SECONDS = 0.1
+"""A process that ends closes its input a moment before its end is known. So long its writers are not told the less."""
+
 
 class InputPipe:
     """The writing end of a process's standard input.
@@ -28,7 +31,7 @@ class InputPipe:
         self._fd = fd
         self._turn = asyncio.Lock()
         self._writers: set[asyncio.Timeout] = set()
-        """Those who write or wait for their turn; each is over when the pipe is closed, whatever it waits for."""
+        """Those who write or wait for their turn. Each is over once nobody will read, whatever it waits for."""
         self._left = memoryview(whole or b"")
         """What of the piece that is being written the pipe has not taken."""
         self._taken: asyncio.Future[None] | None = None
@@ -89,6 +92,7 @@ class InputPipe:
         """
         self._closing, self._refusal = True, refusal
         self._let_go()
+        self._refuse_writers(after=0.0)
 
     async def _all_taken(self) -> None:
         self._flush()
@@ -114,6 +118,7 @@ class InputPipe:
         except OSError:  # EPIPE: the process has closed its end
             self._closing = True
             self._let_go()
+            self._refuse_writers(after=_GRACE_SECONDS)
             return
         if not self._left:
             if self._taken is not None and not self._taken.done():
@@ -125,13 +130,15 @@ class InputPipe:
             self._let_go()
 
     def _let_go(self) -> None:
-        if not self.is_open:
-            return
-        self._loop.remove_writer(self._fd)
-        os.close(self._fd)
-        self._fd = -1
+        if self.is_open:
+            self._loop.remove_writer(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _refuse_writers(self, *, after: float) -> None:
         for writer in self._writers:
-            writer.reschedule(self._loop.time())
+            if not writer.expired():
+                writer.reschedule(self._loop.time() + after)
 
 
 def stdin_closed(written: int) -> HatchwayError:

@@ -15,6 +15,7 @@ from hatchway.client import (
     ProcessInfo,
     ProcessNode,
     SyncAgent,
+    SyncProcess,
     SystemProcess,
 )
 from hatchway.errors import Conflict, ConnectionFailed, HatchwayError, InvalidRequest, NotFound
@@ -57,6 +58,47 @@ def test_spawn(agent: SyncAgent, server: StubServer) -> None:
     assert server.received[-1].json() == {"command": "cat", "args": [], "stdin": "text"}
     agent.spawn("cat", stdin=b"\xff")
     assert server.received[-1].json() == {"command": "cat", "args": [], "stdin_base64": "/w=="}
+
+
+def test_processes_are_told_apart(agent: SyncAgent, client: Client, server: StubServer) -> None:
+    server.on("POST", f"{VM}/processes", answer({"pid": 7}, "201 Created"))
+    spawned = agent.spawn("node", env={"SECRET": "s3cret"}, stdin="s3cret")
+    assert spawned == agent.process(7) == client.vm.get_or_create(["my-agent"]).process(7)
+    assert len({spawned, agent.process(7), agent.process(8)}) == 2
+    assert spawned != client.vm.get_or_create("other").process(7)
+    assert spawned != 7
+    assert "s3cret" not in repr(spawned)
+    assert repr(agent.process(8)) == f"{type(spawned).__name__}(pid=8)"
+
+
+def test_no_pid_is_used_in_another_vm(agent: SyncAgent, server: StubServer) -> None:
+    gone = refusal("404 Not Found", "vm_not_found")
+    server.on("POST", "/api/vms", answer({"id": VM.rpartition("/")[2]}), answer({"id": "second"}))
+    server.on("POST", f"{VM}/processes", answer({"pid": 7}, "201 Created"))
+    server.on("POST", f"{VM}/processes/7/kill", gone)
+    server.on("POST", f"{VM}/processes/7/stdin", gone)
+    server.on("GET", f"{VM}/processes/7/wait", gone)
+    server.on("GET", f"{VM}/processes/7/output", gone)
+    process = agent.spawn("node")
+
+    def everything(process: SyncProcess) -> None:
+        for call in (process.kill, process.wait, process.read_output):
+            with pytest.raises(NotFound) as caught:
+                call()
+            assert caught.value.code == "vm_not_found"
+
+    with pytest.raises(NotFound) as caught:
+        agent.kill_process(7)
+    assert caught.value.code == "vm_not_found"
+    assert len(server.to("POST", "/api/vms")) == 1
+    everything(process)
+    # The agent's next action makes a new VM. The process is in none.
+    server.on("GET", "/api/vms/second/processes", answer({"processes": []}))
+    assert agent.list_processes() == []
+    everything(process)
+    with pytest.raises(NotFound):
+        process.write_stdin(b"x")
+    assert [one.target for one in server.received if "second" in one.target] == ["/api/vms/second/processes"]
 
 
 def test_what_is_known_of_a_process(agent: SyncAgent, server: StubServer) -> None:

@@ -113,8 +113,12 @@ class Processes(VmActions):
             stdin: its whole standard input. None: it stays open, for `write_process_stdin`.
         """
         body = spawn_body(command, args, env, cwd, stdin)
-        answer = await self._vm.call("POST", "/processes", wire.Spawned, body=body)
-        return Process(self._vm, answer.pid, (command, *body["args"]))
+
+        async def start(vm: str) -> Process:
+            answer = await self._vm.transport.call("POST", vm + "/processes", wire.Spawned, body=body)
+            return Process(self._vm, answer.pid, (command, *body["args"]), place=vm)
+
+        return await self._vm.on_vm(start)
 
     def process(self, pid: int) -> Process:
         """A process that was spawned before, by its pid. Does no I/O.

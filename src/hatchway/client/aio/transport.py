@@ -96,7 +96,7 @@ class Transport:
             path: the encoded path and query, beginning with `/api/`.
             answer: the type that the answer is read as.
             body: sent as JSON unless it is None.
-            patient: whether the answer may take any time.
+            patient: whether the answer may take any time, and the taking of the body too.
             within: seconds that no step may take longer than.
 
         Raises:
@@ -175,14 +175,15 @@ class Transport:
         """The time-outs of one request, in seconds, as httpx takes them.
 
         Args:
-            patient: whether the answer may take any time.
+            patient: whether the answer may take any time, and the taking of the body too.
             within: no step of it may take longer than this.
         """
         wait = self.timeout if within is None else within
+        at_leisure = None if patient and within is None else wait
         return {
             "connect": CONNECT_SECONDS if wait is None else min(CONNECT_SECONDS, wait),
-            "read": None if patient and within is None else wait,
-            "write": wait,
+            "read": at_leisure,
+            "write": at_leisure,
             "pool": wait,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hatchway.client import wire
 from hatchway.client.aio.single_flight import SingleFlight
@@ -133,3 +133,8 @@ class VmActions:
 def vm_path(vm_id: str) -> str:
     """The path of a VM in the control API."""
     return f"/api/vms/{quote(vm_id, safe='')}"
+
+
+def vm_of(path: str) -> str:
+    """The id of the VM that has this path."""
+    return unquote(path.rpartition("/")[2])

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import httpx
 
@@ -12,24 +13,37 @@ from hatchway.client import output_stream, wire
 from hatchway.client.parameters import check_timeout, output_query, process_path, signal_body
 from hatchway.client.problems import unexpected_answer
 from hatchway.client.process_answers import OutputChunk, ProcessInfo, ProcessOutput
-from hatchway.client.sync.callers_body import Body, content
+from hatchway.client.sync.callers_body import Body, Content, content
 from hatchway.client.sync.concurrency import time_limit
-from hatchway.client.sync.transport import read_answer
-from hatchway.client.sync.vm_calls import VmActions, VmCalls, vm_path
-from hatchway.errors import ConnectionFailed
+from hatchway.client.sync.transport import json_body, read_answer
+from hatchway.client.sync.vm_calls import VmActions, VmCalls, vm_of, vm_path
+from hatchway.errors import ConnectionFailed, NotFound
+
+T = TypeVar("T")
+Headers = Iterable[tuple[str, str]]
 
 
 class SyncProcess(VmActions):
     """A process that was spawned in a VM. Made by `spawn`, or by `process` for one that is there already.
 
-    It outlives this object and its client.
+    It outlives this object and its client. It ends with its VM: in one that has been made anew under the same key, its
+    pid may be another's, so none of its methods goes there.
+
+    Args:
+        vm: the VM.
+        pid: of the process.
+        command: the program and its arguments.
+        place: the path in the control API of the VM that it was started in; None: that which the key finds.
 
     Raises:
-        NotFound: `process_not_found`, by each of its methods.
+        NotFound: `process_not_found`, or `vm_not_found` if its VM is gone, by each of its methods.
     """
 
-    def __init__(self, vm: VmCalls, pid: int, command: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, vm: VmCalls, pid: int, command: tuple[str, ...] = (), *, place: str | None = None
+    ) -> None:
         super().__init__(vm)
+        self._place = place
         self.pid = pid
         """As the VM's own process tree numbers it."""
         self.command = command
@@ -40,9 +54,15 @@ class SyncProcess(VmActions):
         command = f", command={list(self.command)!r}" if self.command else ""
         return f"{type(self).__name__}(pid={self.pid}{command})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SyncProcess) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
     def info(self) -> ProcessInfo:
         """Its state now, and how much it has written."""
-        answer = self._vm.call("GET", process_path(self.pid), wire.Process)
+        answer = self._call("GET", "", wire.Process)
         return answer.public()
 
     def wait(self, timeout: float | None = None) -> int:
@@ -57,13 +77,7 @@ class SyncProcess(VmActions):
         limit = check_timeout(timeout)
         try:
             with time_limit(limit) as deadline:
-                info = self._vm.call(
-                    "GET",
-                    process_path(self.pid, "wait"),
-                    wire.Process,
-                    patient=True,
-                    within=deadline.left(),
-                )
+                info = self._call("GET", "wait", wire.Process, patient=True, within=deadline.left())
         except TimeoutError:
             raise ConnectionFailed(
                 "timeout", f"process {self.pid} did not end within {limit:g} s", "pass a longer timeout"
@@ -119,34 +133,29 @@ class SyncProcess(VmActions):
         """Write to its standard input. Returns when all of it is in the process's pipe: a process that does not read
         holds the writer up.
 
+        Each write is whole, and follows the one before it, whoever makes them. A write that is cancelled stops where it
+        is: what is in the pipe by then stays there.
+
         Args:
             data: text (as UTF-8), bytes, or an iterable of bytes, which is streamed.
 
         Raises:
-            Conflict: `stdin_closed`, `process_ended`.
+            Conflict: `stdin_closed`, `process_ended`; `details` has how many bytes were written until then (`written`).
         """
-        body = content(data)
         headers = [("Content-Type", "application/octet-stream")]
-
-        def post(vm: str) -> None:
-            with self._vm.transport.send(
-                "POST", vm + process_path(self.pid, "stdin"), headers=headers, content=body, patient=True
-            ) as answer:
-                read_answer(answer)
-
-        self._vm.on_vm(post, replayable=isinstance(body, bytes))
+        self._do("stdin", headers=headers, body=content(data), patient=True)
 
     def close_stdin(self) -> None:
-        """End its standard input. May be called again."""
-        self._vm.do("POST", process_path(self.pid, "stdin/close"))
+        """End its standard input, behind what is being written to it. May be called again."""
+        self._do("stdin/close")
 
     def stop(self) -> None:
         """Ask it and its children to end (SIGTERM)."""
-        self._vm.do("POST", process_path(self.pid, "stop"))
+        self._do("stop")
 
     def kill(self) -> None:
         """End it and its children at once (SIGKILL)."""
-        self._vm.do("POST", process_path(self.pid, "kill"))
+        self._do("kill")
 
     def signal(self, signal: str | int) -> None:
         """Send it and its children a signal.
@@ -157,19 +166,61 @@ class SyncProcess(VmActions):
         Raises:
             InvalidRequest: `invalid_signal`.
         """
-        self._vm.do("POST", process_path(self.pid, "signal"), body=signal_body(signal))
+        headers, body = json_body(signal_body(signal))
+        self._do("signal", headers=headers, body=body)
+
+    def _identity(self) -> tuple[object, ...]:
+        return (self._vm.transport.url, self._vm.kind, self._vm.key, self.pid)
+
+    def _call(
+        self, method: str, action: str, answer: type[T], *, patient: bool = False, within: float | None = None
+    ) -> T:
+        place = self._its_vm()
+        try:
+            return self._vm.transport.call(
+                method, place + process_path(self.pid, action), answer, patient=patient, within=within
+            )
+        except NotFound as error:
+            self._look_at(error, place)
+            raise
+
+    def _do(
+        self, action: str, *, headers: Headers = (), body: Content | None = None, patient: bool = False
+    ) -> None:
+        path = process_path(self.pid, action)
+        with self._send("POST", path, headers, body, patient=patient) as answer:
+            read_answer(answer)
 
     @contextmanager
     def _output(self, offset: int, *, follow: bool) -> Iterator[httpx.Response]:
         path = f"{process_path(self.pid, 'output')}?{output_query(offset, follow=follow)}"
-        vm = self._vm.id.get()
-        with self._vm.transport.send(
-            "GET", vm_path(vm) + path, headers=[("Accept", "application/x-ndjson")], patient=follow
-        ) as answer:
+        headers = [("Accept", "application/x-ndjson")]
+        with self._send("GET", path, headers, patient=follow) as answer:
             if answer.status_code != 200:
                 read_answer(answer)
                 raise unexpected_answer(answer.status_code)
             yield answer
+
+    @contextmanager
+    def _send(
+        self, method: str, path: str, headers: Headers, body: Content | None = None, *, patient: bool
+    ) -> Iterator[httpx.Response]:
+        place = self._its_vm()
+        try:
+            with self._vm.transport.send(
+                method, place + path, headers=headers, content=body, patient=patient
+            ) as answer:
+                yield answer
+        except NotFound as error:
+            self._look_at(error, place)
+            raise
+
+    def _its_vm(self) -> str:
+        return self._place or vm_path(self._vm.id.get())
+
+    def _look_at(self, error: NotFound, place: str) -> None:
+        if error.code == "vm_not_found":
+            self._vm.id.forget(vm_of(place))  # the agent's next action looks for its VM again
 
 
 def _broken_off() -> ConnectionFailed:

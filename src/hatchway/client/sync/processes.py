@@ -114,8 +114,12 @@ class Processes(VmActions):
             stdin: its whole standard input. None: it stays open, for `write_process_stdin`.
         """
         body = spawn_body(command, args, env, cwd, stdin)
-        answer = self._vm.call("POST", "/processes", wire.Spawned, body=body)
-        return SyncProcess(self._vm, answer.pid, (command, *body["args"]))
+
+        def start(vm: str) -> SyncProcess:
+            answer = self._vm.transport.call("POST", vm + "/processes", wire.Spawned, body=body)
+            return SyncProcess(self._vm, answer.pid, (command, *body["args"]), place=vm)
+
+        return self._vm.on_vm(start)
 
     def process(self, pid: int) -> SyncProcess:
         """A process that was spawned before, by its pid. Does no I/O.
