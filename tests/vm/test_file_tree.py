@@ -126,6 +126,19 @@ async def test_a_folder_of_the_system_moves(machine: Machine) -> None:
     )[1] + "\n"
 
 
+async def test_what_may_not_go_is_not_copied_either(machine: Machine) -> None:
+    # Under an ordinary user's server, /usr belongs to an id that the VM does not have; under root's it is the VM's own.
+    moved = None if os.geteuid() == 0 else "not_permitted"
+    found = None
+    try:
+        await machine.move_file(b"/usr/share/doc", b"/tmp/doc")
+    except HatchwayError as error:
+        found = error.code
+    assert found == moved
+    assert await machine.exists(b"/tmp/doc") is (moved is None)
+    assert await machine.exists(b"/usr/share/doc") is (moved is not None)
+
+
 async def test_kernel_files_are_not_moved(machine: Machine) -> None:
     for source in (b"/proc/self", b"/proc/version", b"/proc/1", b"/proc"):
         assert await code_of(machine.move_file(source, b"/tmp/x")) in {"not_permitted", "not_a_regular_file"}

@@ -208,6 +208,11 @@ class FileRequests:
                 raise OSError(error.errno, "move") from None
         if syscalls.is_procfs(source.folder):
             raise OSError(errno.EACCES, "kind")
+        # Found out now rather than when all is copied and the source shall go.
+        if not os.access(".", os.W_OK, dir_fd=source.folder, effective_ids=True) or (
+            is_folder and not os.access(source.name, os.W_OK, dir_fd=source.folder, effective_ids=True)
+        ):
+            raise OSError(errno.EACCES, "")
 
         def work(outlet: Outlet, _inlet: int) -> None:
             guest_transfers.move(outlet, source, target)
