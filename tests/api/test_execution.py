@@ -10,7 +10,7 @@ import pytest
 
 from hatchway.api import execution
 from hatchway.errors import HatchwayError
-from hatchway.vm.records import ExecRequest, Exit, Output
+from hatchway.vm.records import ExecRequest, Exit, Output, Started
 
 LINES = {"Accept": "application/x-ndjson"}
 
@@ -171,6 +171,19 @@ async def test_what_is_asked_for_arrives(client: httpx.AsyncClient, services: An
     ]
 
 
+async def test_input_that_stays_open_is_told_by_the_first_line(
+    client: httpx.AsyncClient, services: Any, vm: str, refused: Any
+) -> None:
+    services.script = [Started(7), Output("stdout", b"x"), Exit(0, None)]
+    body = {"command": "cat", "stdin_open": True}
+    answer = await client.post(f"{vm}/exec", json=body, headers=LINES)
+    assert lines(answer)[0] == {"pid": 7}
+    assert services.executed == [ExecRequest("cat", stdin_open=True)]
+    # Who gets its answer in one piece would be told the pid too late.
+    refused(await client.post(f"{vm}/exec", json=body), 400, "invalid_stdin")
+    assert len(services.executed) == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -192,6 +205,9 @@ async def test_what_is_asked_for_arrives(client: httpx.AsyncClient, services: An
         ({"command": "x", "stdin_base64": "a"}, "invalid_stdin"),
         ({"command": "x", "stdin_base64": "YQ==\n"}, "invalid_stdin"),
         ({"command": "x", "stdin_base64": "é"}, "invalid_stdin"),
+        ({"command": "x", "stdin_open": True, "stdin": ""}, "invalid_stdin"),
+        ({"command": "x", "stdin_open": True, "stdin_base64": "YQ=="}, "invalid_stdin"),
+        ({"command": "x", "stdin_open": 1}, "invalid_request"),
         ({"command": "x", "timeout": 0}, "invalid_request"),
         ({"command": "x", "timeout": -1}, "invalid_request"),
         ({"command": "x", "timeout": 1e9}, "invalid_request"),

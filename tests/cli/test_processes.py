@@ -58,14 +58,14 @@ async def test_kill_asks_for_each(run: Run, server: StubServer) -> None:
     ran = await run("kill", "my-agent", "8", "7", "--signal", "hup")
     assert (ran.code, ran.out) == (1, b"")
     assert ran.err.startswith("error: process 8: about process_not_found\n hint: hatchway ps")
-    assert server.to("POST", f"{VM}/processes/7/signal")[0].json() == {"signal": "SIGHUP"}
+    assert server.to("POST", f"{VM}/processes/7/signal")[0].json() == {"signal": "hup"}
     assert (await run("kill", "my-agent", "7")).code == 0
-    assert server.received[-1].json() == {"signal": "SIGTERM"}
+    assert server.received[-1].json() == {"signal": "TERM"}
 
 
 @pytest.mark.parametrize(
     ("text", "signal"),
-    [("9", 9), ("KILL", "SIGKILL"), ("sigkill", "SIGKILL"), ("Usr1", "SIGUSR1"), ("²", "SIG²")],
+    [("9", 9), ("009", 9), ("KILL", "KILL"), ("sigkill", "sigkill"), ("²", "²"), ("-9", "-9"), ("", "")],
 )
 def test_signals_as_people_write_them(text: str, signal: str | int) -> None:
     assert parse_signal(text) == signal

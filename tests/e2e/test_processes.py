@@ -12,7 +12,7 @@ from e2e.guest import refusal_of
 from e2e.host_processes import descendants, guests, open_fds, zombies
 from e2e.server_process import ServerProcess
 from e2e.waiting import eventually
-from hatchway import Agent, AsyncClient
+from hatchway import Agent, AsyncClient, Client
 
 pytestmark = pytest.mark.sandbox
 
@@ -37,6 +37,32 @@ async def test_without_standard_input_there_is_none(agent: Agent) -> None:
     assert (await agent.exec("cat")).stdout == ""
     # A command that reads none of its input is no error.
     assert (await agent.exec("true", stdin=b"x" * 500_000)).exit_code == 0
+
+
+async def test_standard_input_can_be_written_while_the_command_runs(agent: Agent) -> None:
+    feeding: list[asyncio.Task[None]] = []
+
+    async def feed(pid: int) -> None:
+        for piece in (b"x" * 3_000_000, b"y" * 3_000_000):
+            await agent.write_process_stdin(pid, piece)
+        await agent.close_process_stdin(pid)
+
+    ran = await agent.exec("cat", on_start=lambda pid: feeding.append(asyncio.create_task(feed(pid))))
+    await feeding[0]
+    assert ran.stdout_bytes == b"x" * 3_000_000 + b"y" * 3_000_000
+    assert await agent.list_processes() == []
+
+
+def test_standard_input_can_be_written_by_the_synchronous_client_too(server: ServerProcess) -> None:
+    with Client(server.url) as client:
+        agent = client.vm.get_or_create(["e2e", "open-input"])
+
+        def feed(pid: int) -> None:
+            agent.write_process_stdin(pid, b"little enough for a pipe")
+            agent.close_process_stdin(pid)
+
+        assert agent.exec("cat", on_start=feed).stdout == "little enough for a pipe"
+        agent.destroy()
 
 
 async def test_output_and_errors_are_told_apart(agent: Agent) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hatchway.errors import Conflict, HatchwayError, Unavailable
 from hatchway.vm.input import InputPipe, process_ended
 from hatchway.vm.machine import Machine
-from hatchway.vm.records import SpawnRequest
+from hatchway.vm.records import ExecRequest, Output, SpawnRequest, Started
 from hatchway.vm.sandbox.channel import vm_stopped
 from vm.running import run
 
@@ -238,6 +238,44 @@ async def test_standard_input(machine: Machine) -> None:
     assert (await run(machine, ["wc", "-c"])).stdout == "0\n"
     assert (await run(machine, ["true"], stdin=bytes(3_000_000))).exit_code == 0
     assert (await run(machine, ["sleep", "1000"], stdin=bytes(3_000_000), timeout=0.05)).timed_out
+
+
+@pytest.mark.sandbox
+async def test_standard_input_of_a_command_that_is_left_open(machine: Machine) -> None:
+    processes = machine.processes
+    output = bytearray()
+    async with machine.exec(ExecRequest(["cat"], stdin_open=True)) as events:
+        first = await anext(events)
+        assert isinstance(first, Started)
+
+        async def feed() -> None:
+            for _ in range(3):
+                assert await processes.write_stdin(first.pid, pieces(bytes(1_000_000))) == 1_000_000
+            processes.close_stdin(first.pid)
+
+        feeding = asyncio.create_task(feed())
+        async for event in events:
+            if isinstance(event, Output):
+                output += event.data
+        await feeding
+    assert output == bytes(3_000_000)
+    with pytest.raises(HatchwayError) as caught:
+        await processes.write_stdin(first.pid, pieces(b"x"))
+    assert caught.value.code == "process_not_found"
+    assert processes.list() == []
+
+
+@pytest.mark.sandbox
+async def test_only_input_that_is_open_can_be_written_to(machine: Machine) -> None:
+    for request, code in [
+        (ExecRequest(["sleep", "1000"]), "process_not_found"),
+        (ExecRequest(["sleep", "1000"], stdin=b""), "stdin_closed"),
+    ]:
+        command = await machine.processes.execute(["sleep", "1000"], {}, None, request.stdin)
+        with pytest.raises(HatchwayError) as caught:
+            await machine.processes.write_stdin(command.pid, pieces(b"x"))
+        assert caught.value.code == code
+        machine.processes.leave(command)
 
 
 @pytest.mark.sandbox

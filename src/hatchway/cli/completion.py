@@ -53,7 +53,7 @@ def complete_location(ctx: Any, incomplete: str) -> list[str]:
         return plain_words(incomplete.removesuffix(location.path) + path for path in found)
     keys = [] if incomplete.startswith(("/", ".")) else _keys(ctx, incomplete)
     local = _local_paths(incomplete) if isinstance(location, Local) else []
-    return plain_words([key.replace(":", "\\:") + ":" for key in keys] + local)
+    return plain_words([f"{key}:" for key in keys if ":" not in key] + local)
 
 
 def _keys(ctx: Any, incomplete: str) -> list[str]:

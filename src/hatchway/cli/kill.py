@@ -34,8 +34,5 @@ def kill(
 
 
 def parse_signal(text: str) -> str | int:
-    """A signal's number, or its name as the client takes it: `hup` is `SIGHUP`. Pure."""
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    upper = text.upper()
-    return upper if upper.startswith("SIG") else f"SIG{upper}"
+    """A signal as the client takes it: a number, or a name with or without SIG. Pure."""
+    return int(text) if text.isascii() and text.isdecimal() else text

@@ -253,6 +253,17 @@ async def test_a_process_that_is_not_there(agent: Agent, server: StubServer) -> 
     assert caught.value.code == "process_not_found"
 
 
+async def test_exec_says_when_its_standard_input_is_open(agent: Agent, server: StubServer) -> None:
+    server.on("POST", f"{VM}/exec", ndjson({"pid": 7}, out("stdout", b"x"), end()))
+    told: list[int | bytes] = []
+    result = await agent.exec("cat", on_start=told.append, on_stdout=told.append)
+    assert (told, result.exit_code) == ([7, b"x"], 0)
+    assert server.to("POST", f"{VM}/exec")[0].json() == {"command": "cat", "stdin_open": True}
+    server.on("POST", f"{VM}/exec", refusal("400 Bad Request", "invalid_stdin"))
+    with pytest.raises(InvalidRequest):
+        await agent.exec("cat", stdin="x", on_start=told.append)
+
+
 async def test_exec_still_takes_its_standard_input_with_it(agent: Agent, server: StubServer) -> None:
     server.on("POST", f"{VM}/exec", ndjson(out("stdout", b"x"), end()))
     await agent.exec("cat", stdin=b"\xff")

@@ -254,6 +254,17 @@ def test_a_process_that_is_not_there(agent: SyncAgent, server: StubServer) -> No
     assert caught.value.code == "process_not_found"
 
 
+def test_exec_says_when_its_standard_input_is_open(agent: SyncAgent, server: StubServer) -> None:
+    server.on("POST", f"{VM}/exec", ndjson({"pid": 7}, out("stdout", b"x"), end()))
+    told: list[int | bytes] = []
+    result = agent.exec("cat", on_start=told.append, on_stdout=told.append)
+    assert (told, result.exit_code) == ([7, b"x"], 0)
+    assert server.to("POST", f"{VM}/exec")[0].json() == {"command": "cat", "stdin_open": True}
+    server.on("POST", f"{VM}/exec", refusal("400 Bad Request", "invalid_stdin"))
+    with pytest.raises(InvalidRequest):
+        agent.exec("cat", stdin="x", on_start=told.append)
+
+
 def test_exec_still_takes_its_standard_input_with_it(agent: SyncAgent, server: StubServer) -> None:
     server.on("POST", f"{VM}/exec", ndjson(out("stdout", b"x"), end()))
     agent.exec("cat", stdin=b"\xff")
