@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hatchway.cli.each import for_each
+from hatchway.cli.each import about, for_each
 from hatchway.errors import ConnectionFailed, NotFound
 
 
@@ -21,6 +21,15 @@ async def test_one_that_fails_is_told_by_its_name_and_the_others_go_on(
     assert capsys.readouterr() == ("", "error: the b: it is not there\n hint: look\n")
     assert await for_each(["a"], act) == 0
     assert await for_each([], act) == 0
+
+
+def test_what_an_error_is_about_is_said_once() -> None:
+    for name, message, told in [
+        ("a", "it is not there", "a: it is not there"),
+        ("a", "a: it is not there", "a: it is not there"),
+        ("my-agent:", "it is not there", "my-agent: it is not there"),
+    ]:
+        assert about(name, NotFound("file_not_found", message, "look")).message == told
 
 
 async def test_a_connection_that_failed_ends_it() -> None:

@@ -203,6 +203,8 @@ async def test_a_vm_that_is_not_there_is_not_made(run: Run, server: StubServer) 
         ["0"],
         ["65536"],
         ["http"],
+        ["3000", "ftp://localhost/x"],
+        ["3000", "/\udcff"],
         ["3000", "-H", "no colon"],
         ["3000", "-m", "0"],
         ["3000", "-m", "nan"],

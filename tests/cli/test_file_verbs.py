@@ -36,7 +36,11 @@ async def test_mkdir(run: Run, server: StubServer) -> None:
     server.on("POST", f"{VM}/files/mkdir", DONE, refusal("409 Conflict", "already_exists"))
     ran = await run("mkdir", "my-agent", "a", "b")
     assert (ran.code, ran.out) == (1, b"")
-    assert ran.err == "error: b: about already_exists\n hint: a hint\n"
+    assert ran.err.startswith("error: b: about already_exists\n hint: choose another name; ")
+    server.on("POST", f"{VM}/files/mkdir", NOT_THERE)
+    assert (await run("mkdir", "my-agent", "a/b")).err == (
+        "error: a/b: the folder above it is not there\n hint: hatchway mkdir --parents makes it, too\n"
+    )
     server.on("POST", f"{VM}/files/mkdir", DONE)
     assert (await run("mkdir", "new-agent", "-p", "c/d")).code == 0
     assert server.received[-1].target == f"{VM}/files/mkdir?path=c/d&recursive=true"
@@ -44,7 +48,13 @@ async def test_mkdir(run: Run, server: StubServer) -> None:
 
 @pytest.mark.parametrize(
     ("target", "there", "asked"),
-    [("b", NOT_THERE, "b"), ("b", FOLDER, "b/a"), ("b/", NOT_THERE, "b/a"), ("", FOLDER, "a")],
+    [
+        ("b", NOT_THERE, "b"),
+        ("b", FOLDER, "b/a"),
+        ("b/", NOT_THERE, "b/a"),
+        ("", FOLDER, "a"),
+        ("", NOT_THERE, "."),
+    ],
 )
 async def test_mv_moves_into_a_folder_or_renames(
     run: Run, server: StubServer, target: str, there: bytes, asked: str
@@ -70,6 +80,12 @@ async def test_rm(run: Run, server: StubServer) -> None:
     ran = await run("rm", "my-agent", "-rf", "none", "full")
     assert (ran.code, ran.out, ran.err) == (0, b"", "")
     assert server.received[-1].target == f"{VM}/files?path=full&recursive=true"
+    before = len(server.received)
+    for path in (".", "/", "..", "src/..", "./"):
+        ran = await run("rm", "my-agent", "-rf", path)
+        assert ran.code == 1
+        assert "hint: name what is in it" in ran.err
+    assert server.to("DELETE", f"{VM}/files")[-1] in server.received[:before]
     server.on("DELETE", f"{VM}/files", refusal("404 Not Found", "vm_not_found"))
     assert (await run("rm", "my-agent", "-f", "none")).code == 1
 

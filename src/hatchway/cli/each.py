@@ -40,5 +40,7 @@ async def for_each(
 
 
 def about(name: str, error: HatchwayError) -> HatchwayError:
-    """The same error, saying what it is about."""
-    return HatchwayError(error.code, f"{name}: {error.message}", error.hint, details=error.details)
+    """The same error, saying what it is about, if it does not."""
+    prefix = f"{name.removesuffix(':')}: "
+    message = error.message if error.message.startswith(prefix) else prefix + error.message
+    return HatchwayError(error.code, message, error.hint, details=error.details)

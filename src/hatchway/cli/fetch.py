@@ -25,7 +25,7 @@ from hatchway.cli.streams import Write, write_out
 from hatchway.cli.terminal import tell_error
 from hatchway.client import Agent
 from hatchway.client.fetch_request import fetch_method, fetch_target
-from hatchway.errors import ConnectionFailed, HatchwayError
+from hatchway.errors import ConnectionFailed, HatchwayError, InvalidRequest
 
 FAILED = 22
 """curl's exit code for a status of 400 or above, with -f."""
@@ -37,7 +37,7 @@ def fetch(
         int, typer.Argument(metavar="PORT", min=1, max=65535, help="The port that the service listens on.")
     ],
     path: Annotated[
-        str, typer.Argument(metavar="[PATH]", help="The path and query, or a URL whose host is ignored.")
+        str, typer.Argument(metavar="PATH", help="The path and query, or a URL whose host is ignored.")
     ] = "/",
     method: Annotated[
         str | None,
@@ -96,7 +96,10 @@ def fetch(
     headers = parse_headers(header or [], [("Content-Type", FORM)] if data else [])
     names = {name.lower() for name, _ in headers}
     chosen = fetch_method(method or ("HEAD" if head else "POST" if data else "GET"))
-    target = f"http://localhost:{port}{fetch_target(path)}"
+    try:
+        target = f"http://localhost:{port}{fetch_target(path)}"
+    except InvalidRequest:
+        raise typer.BadParameter(f"{path!r} is neither a path nor an HTTP URL", param_hint="PATH") from None
 
     async def ask(agent: Agent) -> int:
         with request_body(data or []) as (body, length), _mapped_errors(port, max_time):

@@ -55,7 +55,7 @@ def ls(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             help="A folder or file, by default the home folder /home/user.",
             autocompletion=complete_path,
         ),

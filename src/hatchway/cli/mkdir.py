@@ -17,6 +17,7 @@ from hatchway.cli.options import (
     with_agent,
 )
 from hatchway.client import Agent
+from hatchway.errors import NotFound
 
 
 def mkdir(
@@ -34,6 +35,16 @@ def mkdir(
     """Make folders in a VM."""
 
     async def make(agent: Agent) -> int:
-        return await for_each(paths, lambda path: agent.mkdir(path, recursive=parents))
+        async def make_one(path: str) -> None:
+            try:
+                await agent.mkdir(path, recursive=parents)
+            except NotFound as error:
+                if error.code != "file_not_found" or parents:
+                    raise
+                raise NotFound(
+                    error.code, "the folder above it is not there", "hatchway mkdir --parents makes it, too"
+                ) from None
+
+        return await for_each(paths, make_one)
 
     raise typer.Exit(with_agent(url, kind, key, make))

@@ -16,8 +16,9 @@ from hatchway.cli.options import (
     UrlOption,
     with_existing,
 )
+from hatchway.cli.vm_paths import last_name
 from hatchway.client import Agent
-from hatchway.errors import NotFound
+from hatchway.errors import InvalidRequest, NotFound
 
 
 def rm(
@@ -34,6 +35,12 @@ def rm(
 
     async def delete(agent: Agent) -> int:
         async def delete_one(path: str) -> None:
+            if path and not last_name(path):  # as rm(1) has it: hardly ever meant, and never undone
+                raise InvalidRequest(
+                    "invalid_path",
+                    "the home folder, the root, . and .. are not deleted",
+                    "name what is in it; hatchway vm destroy deletes the whole VM",
+                )
             try:
                 await agent.delete_file(path, recursive=recursive)
             except NotFound as error:

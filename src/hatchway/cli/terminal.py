@@ -13,6 +13,7 @@ from hatchway.printable import printable
 _INDENT = " " * len("error: ")
 
 _HINTS = {
+    "already_exists": "choose another name; hatchway mkdir --parents is content with a folder that is there",
     "directory_not_empty": "hatchway rm --recursive deletes a folder with all that is in it",
     "is_a_directory": "hatchway ls lists a folder, and hatchway cp copies one",
     "process_not_found": "hatchway ps lists those that were spawned, and with --all every one",

@@ -33,4 +33,4 @@ async def into(agent: Agent, target: str, source: str) -> str:
     """Where `source` goes if it is copied or moved to `target`: into it, if that is a folder."""
     if target.endswith("/") or await is_folder(agent, target):
         return joined(target, last_name(source))
-    return target
+    return target or "."
