@@ -75,7 +75,7 @@ class Walks:
                     patch.delenv(name)
                 patch.setenv("XDG_DATA_HOME", environment["XDG_DATA_HOME"])
                 patch.chdir(folder)
-                self.found[document] = follow(document, folder, environment, self.server)
+                self.found[document] = follow(document, read(document), folder, environment, self.server)
         return self.found[document].get(line) or self.found[document].get(0)
 
 

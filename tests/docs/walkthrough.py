@@ -24,7 +24,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
-from docs.document import Block, Shown, align, all_blocks, commands, read, real_names
+from docs.document import Block, Shown, align, all_blocks, commands, real_names
 from docs.terminal import Typed
 from hatchway import AsyncClient, Client
 
@@ -48,14 +48,18 @@ class Walk:
     """One document, followed from its beginning to its end.
 
     Args:
-        document: its path in the repository.
+        document: its path in the repository, or another name.
+        text: what it says.
         folder: where its reader works.
         environment: all of the environment of commands.
         server: where a server is that runs already, such as `localhost:7000`.
     """
 
-    def __init__(self, document: str, folder: Path, environment: Mapping[str, str], server: str) -> None:
+    def __init__(
+        self, document: str, text: str, folder: Path, environment: Mapping[str, str], server: str
+    ) -> None:
         self._document = document
+        self._blocks = all_blocks(text)
         self._folder = folder
         self._environment = {**environment, "HATCHWAY_URL": f"http://{server}"}
         self._real = {SERVER: server}
@@ -68,16 +72,14 @@ class Walk:
         Returns:
             What is wrong, by the line of the block, for that block and all behind it.
         """
-        found = all_blocks(read(self._document))
         try:
-            for position, block in enumerate(found):
+            for position, block in enumerate(self._blocks):
                 try:
                     await self._follow(block)
                 except Exception:  # noqa: BLE001 - whatever a document's code raises
-                    wrong = {
-                        each.line: f"{self._document}:{block.line} failed before" for each in found[position:]
-                    }
-                    return wrong | {block.line: traceback.format_exc()}
+                    before = f"{self._document}:{block.line} failed before"
+                    behind = {each.line: before for each in self._blocks[position:]}
+                    return behind | {block.line: traceback.format_exc()}
             return self._end()
         finally:
             for typed in self._up:
@@ -157,6 +159,8 @@ class Walk:
         return {}
 
 
-def follow(document: str, folder: Path, environment: Mapping[str, str], server: str) -> dict[int, str]:
+def follow(
+    document: str, text: str, folder: Path, environment: Mapping[str, str], server: str
+) -> dict[int, str]:
     """As `Walk.follow`, in an event loop of its own."""
-    return asyncio.run(Walk(document, folder, environment, server).follow())
+    return asyncio.run(Walk(document, text, folder, environment, server).follow())
