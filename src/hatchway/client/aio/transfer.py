@@ -83,7 +83,8 @@ class Transfer(Files):
         found = await self.stat(path)
         if found.type == "directory":
             return await self._download_folder(path, target, progress)
-        new = await finished_in_thread(NewFile, target, found.mode)
+        # Made here and not in a thread: were this cancelled meanwhile, nobody would have it to close.
+        new = NewFile(target, found.mode)
         received = 0
         try:
             async for piece in self.stream_file(path):
@@ -99,7 +100,7 @@ class Transfer(Files):
         self, source: Path, found: Source, path: str | bytes, progress: Progress | None
     ) -> Transferred:
         query = path_query(path)
-        folder = await finished_in_thread(PackedFolder, source)
+        folder = PackedFolder(source)  # not in a thread: see `download`
 
         async def pieces() -> AsyncIterator[bytes]:
             async for piece in _in_thread(folder.pieces()):
@@ -124,7 +125,7 @@ class Transfer(Files):
         self, path: str | bytes, target: Path, progress: Progress | None
     ) -> Transferred:
         query = path_query(path)
-        folder = await finished_in_thread(UnpackedFolder, target)
+        folder = UnpackedFolder(target)  # not in a thread: see `download`
 
         async def get(vm: str) -> None:
             async with self._vm.transport.send("GET", f"{vm}/files/archive?{query}") as answer:

@@ -84,7 +84,8 @@ class Transfer(Files):
         found = self.stat(path)
         if found.type == "directory":
             return self._download_folder(path, target, progress)
-        new = finished_in_thread(NewFile, target, found.mode)
+        # Made here and not in a thread: were this cancelled meanwhile, nobody would have it to close.
+        new = NewFile(target, found.mode)
         received = 0
         try:
             for piece in self.stream_file(path):
@@ -100,7 +101,7 @@ class Transfer(Files):
         self, source: Path, found: Source, path: str | bytes, progress: Progress | None
     ) -> Transferred:
         query = path_query(path)
-        folder = finished_in_thread(PackedFolder, source)
+        folder = PackedFolder(source)  # not in a thread: see `download`
 
         def pieces() -> Iterator[bytes]:
             for piece in _in_thread(folder.pieces()):
@@ -123,7 +124,7 @@ class Transfer(Files):
 
     def _download_folder(self, path: str | bytes, target: Path, progress: Progress | None) -> Transferred:
         query = path_query(path)
-        folder = finished_in_thread(UnpackedFolder, target)
+        folder = UnpackedFolder(target)  # not in a thread: see `download`
 
         def get(vm: str) -> None:
             with self._vm.transport.send("GET", f"{vm}/files/archive?{query}") as answer:
