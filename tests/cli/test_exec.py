@@ -75,6 +75,12 @@ async def test_a_command_that_is_not_there(run: Run, server: StubServer) -> None
     assert ran.err.startswith("error: about command_not_found\n hint: ")
 
 
+async def test_a_line_for_a_shell_is_told_how_it_is_run(run: Run, server: StubServer) -> None:
+    server.on(*EXEC, refusal("404 Not Found", "command_not_found"))
+    ran = await run("exec", "key", "--", "ls -l | wc")
+    assert ran.err.endswith(" hint: a line for a shell is run by: hatchway exec key -- sh -c 'ls -l | wc'\n")
+
+
 async def test_a_bad_key(run: Run, server: StubServer) -> None:
     ran = await run("exec", "x" * 129, "--", "ls")
     assert ran.code == 1

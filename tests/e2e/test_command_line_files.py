@@ -94,6 +94,7 @@ def test_from_one_vm_to_another(hatchway: Command) -> None:
     assert hatchway.ok("cat", other, "src/sub/file", "plain") == b"one\ntwo\n"
 
 
+@pytest.mark.slow
 def test_odd_names_are_written_as_they_are(hatchway: Command) -> None:
     key = hatchway.key
     hatchway.ok("mkdir", key, "odd")
@@ -155,6 +156,7 @@ def test_folders_and_files_are_made_moved_and_deleted(hatchway: Command) -> None
     assert hatchway.ok("ls", key) == b"one\n"
 
 
+@pytest.mark.slow
 def test_what_is_wrong_says_what_to_do(hatchway: Command) -> None:
     key = hatchway.key
     hatchway.sh("mkdir folder; touch file")
@@ -174,8 +176,10 @@ def test_what_is_wrong_says_what_to_do(hatchway: Command) -> None:
         (["cp", f"{key}:file", f"{key}:folder", f"{key}:x"], ["hint: make it first, with hatchway mkdir"]),
         (["cp", "a", "b"], ["neither the source nor the target is in a VM", "hint: KEY:PATH"]),
         (["cp", "-", f"{key}:"], ["has no name", "hint: "]),
+        (["cp", f"{key}:file", "/sys/x"], ["/sys/x: ", "hint: "]),  # where nobody may make a file
         (["cp", f"{key}:file", "/dev/full/x"], ["Not a directory", "hint: "]),
         (["mv", key, "none", "x"], ["no such file", "hint: "]),
+        (["rm", key, "-rf", "."], ["are not deleted", "hint: name what is in it"]),
     ]:
         said = hatchway.fails(*arguments)
         assert said.startswith("error: "), (arguments, said)

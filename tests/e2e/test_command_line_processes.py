@@ -126,6 +126,7 @@ def test_a_program_that_is_spawned_is_seen_heard_and_ended(hatchway: Command) ->
     assert (listed["state"], listed["signal"]) == ("exited", 15)
 
 
+@pytest.mark.slow
 def test_signals_by_name_and_number(hatchway: Command) -> None:
     key = hatchway.key
     script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; echo ready; while :; do read x; done"
@@ -161,6 +162,7 @@ def test_what_was_dropped_is_said(hatchway: Command) -> None:
     assert ran.stderr == f"({dropped:,} bytes were dropped here)\n".encode()
 
 
+@pytest.mark.slow
 def test_what_is_wrong_says_what_to_do(hatchway: Command) -> None:
     key = hatchway.key
     hatchway.ok("exec", key, "--", "true")

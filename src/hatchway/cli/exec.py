@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ from hatchway.cli.options import (
 from hatchway.cli.streams import read_in, write_err, write_out
 from hatchway.cli.terminal import say
 from hatchway.client import Agent, ExecResult, Process
-from hatchway.errors import HatchwayError
+from hatchway.errors import HatchwayError, NotFound
 
 _NOBODY_READS = {"stdin_closed", "process_ended", "process_not_found"}
 """What is said to whoever writes to a command that has closed its input, or has ended: its exit code says the rest."""
@@ -83,7 +84,13 @@ def run_command(
                 task.cancel()
             await asyncio.gather(*feeding, return_exceptions=True)
 
-    result = with_agent(url, kind, key, run)
+    try:
+        result = with_agent(url, kind, key, run)
+    except NotFound as error:
+        if error.code != "command_not_found" or not any(map(str.isspace, command[0])):
+            raise
+        hint = f"a line for a shell is run by: hatchway exec {key} -- sh -c {shlex.quote(command[0])}"
+        raise NotFound(error.code, error.message, hint) from None
     if result.timed_out:
         say(f"killed after {timeout:g} s")
     raise typer.Exit(result.exit_code)

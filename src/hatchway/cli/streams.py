@@ -52,7 +52,7 @@ def _write(stream: TextIO | None, data: bytes, name: str) -> None:
 
 def leave_unread() -> None:
     """Nobody reads standard output any more: what is still held back for it must not be told as an error at the end."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except BrokenPipeError:
