@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client.lines import LineParser, unreadable_line
-from hatchway.client.problems import UNREADABLE, Problem
+from hatchway.client.lines import LineParser, read_line, unreadable_line
+from hatchway.client.problems import Problem
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -63,10 +63,7 @@ class EventParser(LineParser[Event]):
 
 def parse_line(line: bytes) -> Event:
     """One line as an event, or `HatchwayError` `unexpected_answer`."""
-    try:
-        fields = msgspec.json.decode(line, type=_Line)
-    except UNREADABLE:
-        fields = _Line()
+    fields = read_line(line, _Line)
     if fields.error is not None:
         return Failure(fields.error)
     if fields.stream is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import msgspec
+
+from hatchway.client.problems import UNREADABLE
 from hatchway.errors import HatchwayError
 
 T = TypeVar("T")
@@ -34,6 +37,14 @@ class LineParser(Generic[T]):
         complete = b"".join([*self._rest, head])
         self._rest = [rest]
         return [self._parse(line) for line in complete.split(b"\n") if line.strip()]
+
+
+def read_line(line: bytes, fields: type[T]) -> T:
+    """What a line holds, or `HatchwayError` `unexpected_answer`."""
+    try:
+        return msgspec.json.decode(line, type=fields)
+    except UNREADABLE:
+        raise unreadable_line() from None
 
 
 def unreadable_line() -> HatchwayError:

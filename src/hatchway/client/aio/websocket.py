@@ -79,14 +79,5 @@ class WebSocketConnect:
 OpenedWebSocket = WebSocketConnect
 """What `open_websocket` gives: a connection to be made, by `await` or by `async with`."""
 
-
-def open_websocket(
-    vm: VmCalls,
-    port: int,
-    target: str,
-    headers: list[tuple[str, str]],
-    subprotocols: list[str],
-    max_size: int | None,
-) -> OpenedWebSocket:
-    """A WebSocket to a port of the VM; the parameters are checked already."""
-    return WebSocketConnect(vm, port, target, headers, subprotocols, max_size)
+open_websocket = WebSocketConnect
+"""A WebSocket to a port of the VM; the parameters are checked already."""
