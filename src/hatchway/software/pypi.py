@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from hatchway.errors import Unavailable
 from hatchway.software import pip, refusals
-from hatchway.software.host_commands import USR, find_command
+from hatchway.software.host_commands import USR, find_command, require
 from hatchway.software.installer import run
 from hatchway.software.layers import PACKAGES, Made
 from hatchway.software.refusals import Wanted
@@ -33,13 +32,9 @@ def vm_python(software: str, usr: Path = USR) -> Path:
     Raises:
         Unavailable: `software_missing`.
     """
+    require(software, ["python3"], {"python3": "python3"}, usr)
     python = find_command("python3", usr)
-    if python is None:
-        raise Unavailable(
-            "software_missing",
-            f"the software {software!r} needs commands that this machine lacks: python3",
-            "sudo apt-get install python3",
-        )
+    assert python is not None  # it is there: see `require`
     return python
 
 
