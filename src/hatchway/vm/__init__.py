@@ -15,6 +15,7 @@
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
 - `records`: what is said about VMs, processes and previews across packages. Pure.
+- `event_log`: what has happened in a VM.
 - `background`: work that nobody waits for.
 - `sandbox`: the isolation itself: zygote, guest init, mounts, seccomp, cgroups.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hatchway.errors import HatchwayError, NotFound, Unavailable
@@ -14,6 +15,7 @@ from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
 from hatchway.store.vms import VmRow
 from hatchway.vm.background import Background
+from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.machine import Machine
 from hatchway.vm.records import VmInfo
@@ -49,6 +51,7 @@ class VmManager:
         self._machines: dict[str, Machine] = {}
         self._boots: dict[str, asyncio.Task[Machine]] = {}
         self._destroying: dict[str, asyncio.Task[tuple[int, ...]]] = {}
+        self._events: dict[str, EventLog] = {}
         self._removals = Background()
         self._closing = False
 
@@ -105,6 +108,23 @@ class VmManager:
             boot.add_done_callback(lambda task: self._booted(vm_id, task))
         # Whoever asked first may be cancelled; the others still wait for this boot.
         return await asyncio.shield(boot)
+
+    @asynccontextmanager
+    async def using(self, vm_id: str) -> AsyncIterator[Machine]:
+        """The VM, running, and kept running for as long as the context lasts.
+
+        Raises:
+            NotFound: `vm_not_found`.
+            Unavailable: as for `running`.
+        """
+        yield await self.running(vm_id)
+
+    def events(self, vm_id: str) -> EventLog:
+        """What has happened in a VM since the server started."""
+        log = self._events.get(vm_id)
+        if log is None:
+            log = self._events[vm_id] = EventLog(self._clock)
+        return log
 
     async def destroy(self, vm_id: str) -> tuple[int, ...]:
         """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
