@@ -2,7 +2,7 @@
 
 What users import is here; everything else is reached through it:
 
-- `agent_os`, `setup`, `PreviewOptions`, `Limits`: configure and start a server.
+- `agent_os`, `setup`, `PreviewOptions`, `IdleOptions`, `Limits`: configure and start a server.
 - `create_client` (= `AsyncClient`), and its synchronous twin `Client`: talk to one.
 - `open_vm`: a VM within the program that uses it.
 - `HatchwayError` and its subclasses: every error, with `code`, `message` and `hint`.
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         NotFound,
         Unavailable,
     )
-    from hatchway.options import Limits, PreviewOptions, VmOptions
+    from hatchway.options import IdleOptions, Limits, PreviewOptions, VmOptions
     from hatchway.registry import Registry, agent_os, setup
 
 __version__ = "0.1.0"
@@ -66,6 +66,7 @@ _HOME = {
     "InvalidRequest": "errors",
     "NotFound": "errors",
     "Unavailable": "errors",
+    "IdleOptions": "options",
     "Limits": "options",
     "PreviewOptions": "options",
     "VmOptions": "options",
@@ -83,6 +84,7 @@ __all__ = [
     "ConnectionFailed",
     "FetchResponse",
     "HatchwayError",
+    "IdleOptions",
     "InvalidRequest",
     "Limits",
     "NotFound",

@@ -81,6 +81,32 @@ class Limits(_KnownNames):
 
 
 @dataclass(frozen=True, slots=True)
+class IdleOptions(_KnownNames):
+    """What becomes of a VM that nobody uses: no call about it, no connection into it, no running `exec`, no open shell.
+
+    Programs in it that work by themselves do not count as use: give a VM for those `pause_after=None`.
+    """
+
+    pause_after: float | None = 300.0
+    """After how many seconds it is paused: its processes are frozen, and go on with the next use. None: never."""
+    sleep_after: float | None = 3600.0
+    """After how many seconds it is put to sleep: its processes are ended, its disk is kept. None: never."""
+
+    def __post_init__(self) -> None:
+        for name in ("pause_after", "sleep_after"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            # Not `< 0` alone: of NaN everything is false.
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+                raise InvalidRequest(
+                    "invalid_option",
+                    f"{name} must be a number of seconds from 0, or None for never, not {value!r}",
+                )
+            object.__setattr__(self, name, float(value))
+
+
+@dataclass(frozen=True, slots=True)
 class VmOptions:
     """One kind of VM that a server offers, under a name of the user's choice. Made by `agent_os()`."""
 
@@ -88,3 +114,4 @@ class VmOptions:
     """What its VMs can run; what that needs comes along."""
     preview: PreviewOptions = field(default_factory=PreviewOptions)
     limits: Limits = field(default_factory=Limits)
+    idle: IdleOptions = field(default_factory=IdleOptions)

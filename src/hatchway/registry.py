@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Never, Unpack
 
 from hatchway.errors import Conflict, InvalidRequest
 from hatchway.nearest import unknown_setting
-from hatchway.options import Limits, PreviewOptions, VmOptions
+from hatchway.options import IdleOptions, Limits, PreviewOptions, VmOptions
 
 if TYPE_CHECKING:
     from hatchway.server.configuration import Layer
@@ -39,6 +39,7 @@ def agent_os(
     software: Iterable[Software] = (),
     preview: PreviewOptions | None = None,
     limits: Limits | None = None,
+    idle: IdleOptions | None = None,
     **unknown: Never,
 ) -> VmOptions:
     """One kind of VM.
@@ -47,6 +48,7 @@ def agent_os(
         software: what its VMs can run, from `hatchway.software` or your own; what it needs comes along.
         preview: how long previews live; by default one hour, at most a day.
         limits: what one VM may use.
+        idle: after how long without use a VM is paused and put to sleep; by default five minutes and an hour.
         unknown: there are no others; what is given is refused with the nearest name.
 
     Raises:
@@ -56,7 +58,7 @@ def agent_os(
     from hatchway.software import Software
     from hatchway.software.needs import resolve
 
-    known = ("software", "preview", "limits")
+    known = ("software", "preview", "limits", "idle")
     for name in unknown:
         raise unknown_setting(
             f"agent_os() has no {name!r}", name, {each: each for each in known}, f"it has {', '.join(known)}"
@@ -79,7 +81,10 @@ def agent_os(
         )
     if not isinstance(limits, Limits):
         raise InvalidRequest("invalid_option", f"limits must be Limits, not {type(limits).__name__}")
-    return VmOptions(software=tuple(dict.fromkeys(chosen)), preview=preview, limits=limits)
+    idle = IdleOptions() if idle is None else idle
+    if not isinstance(idle, IdleOptions):
+        raise InvalidRequest("invalid_option", f"idle must be IdleOptions, not {type(idle).__name__}")
+    return VmOptions(software=tuple(dict.fromkeys(chosen)), preview=preview, limits=limits, idle=idle)
 
 
 def setup(*, use: Mapping[str, VmOptions], **settings: Unpack[SettingKeywords]) -> Registry:

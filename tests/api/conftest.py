@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from starlette.applications import Starlette
 
+from api.memory_life import MemoryLife
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
 from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
@@ -54,12 +55,13 @@ class MemoryFile:
             yield self.content[start : start + 7]
 
 
-class MemoryServices:
+class MemoryServices(MemoryLife):
     """One kind of VM, `vm`. Commands play a script: events, and exceptions to raise."""
 
     version = "1.2.3"
 
     def __init__(self) -> None:
+        super().__init__()
         self.vms: dict[tuple[str, Key], VmInfo] = {}
         self.files: dict[tuple[str, bytes], bytes] = {}
         self.modes: dict[tuple[str, bytes], int | None] = {}
@@ -114,6 +116,10 @@ class MemoryServices:
     async def get_vm(self, vm_id: str) -> VmInfo:
         self._check(vm_id)
         return next(info for info in self.vms.values() if info.id == vm_id)
+
+    def put_vm(self, info: VmInfo) -> VmInfo:
+        self.vms[info.name, info.key] = info
+        return info
 
     async def destroy_vm(self, vm_id: str) -> None:
         self._check(vm_id)
@@ -325,15 +331,18 @@ class MemoryServices:
         forward_host: bool = False,
         cors: CorsMode = "open",
         label: str = "",
+        wake: bool = True,
     ) -> MintedPreview:
         self._check(vm_id)
         seconds = validate_expiry(expires_in_seconds, PreviewOptions())
         number = len(self.previews)
         token, ends = f"{number:0>32}", 2_000_000.0 + seconds
-        info = PreviewInfo(f"{number:0>20}", port, 2_000_000.0, ends, forward_host, cors, label)
+        info = PreviewInfo(f"{number:0>20}", port, 2_000_000.0, ends, forward_host, cors, label, wake)
         self.previews[token] = vm_id, info
         url = f"http://{token}.localhost:6420/"
-        return MintedPreview(info.id, token, f"/fetch/{token}", port, ends, url, forward_host, cors, label)
+        return MintedPreview(
+            info.id, token, f"/fetch/{token}", port, ends, url, forward_host, cors, label, wake
+        )
 
     async def list_previews(self, vm_id: str) -> list[PreviewInfo]:
         self._check(vm_id)

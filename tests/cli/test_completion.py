@@ -122,7 +122,7 @@ async def test_bash_completes_paths_in_a_vm(bash: Bash, server: StubServer) -> N
 
 
 async def test_no_vm_is_started_for_it(bash: Bash, server: StubServer) -> None:
-    on_folder(server, state="stopped")
+    on_folder(server, state="asleep")
     assert await bash.complete("hatchway", "cat", "my-agent", "") == []
     assert await bash.complete("hatchway", "cat", "other", "") == []
     assert {request.target.partition("?")[0] for request in server.received} == {"/api/vms"}

@@ -42,7 +42,7 @@ def _the_vm_is_there(server: StubServer) -> None:
         "id": VM_ID,
         "name": "vm",
         "key": ["my-agent"],
-        "state": "stopped",
+        "state": "asleep",
         "created_at": "2030-01-02T03:04:05Z",
     }
     server.on("GET", "/api/vms", answer({"vms": [vm]}))

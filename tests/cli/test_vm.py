@@ -11,14 +11,14 @@ INFO = {
     "id": VM_ID,
     "name": "vm",
     "key": ["team", "a/b"],
-    "state": "stopped",
+    "state": "asleep",
     "created_at": "2030-01-02T03:04:05.5Z",
 }
 SHOWN = {
     "id": VM_ID,
     "kind": "vm",
     "key": ["team", "a/b"],
-    "state": "stopped",
+    "state": "asleep",
     "created_at": "2030-01-02T03:04:05.500000Z",
 }
 VMS = ("GET", "/api/vms")
@@ -44,7 +44,7 @@ async def test_the_list(run: Run, server: StubServer) -> None:
     other = {**INFO, "name": "builder", "key": ["b"], "state": "running"}
     server.on(*VMS, answer({"vms": [INFO, other]}))
     lines = [
-        f"team/a\\/b\tvm\tstopped\t2030-01-02T03:04:05Z\t{VM_ID}\n",
+        f"team/a\\/b\tvm\tasleep\t2030-01-02T03:04:05Z\t{VM_ID}\n",
         f"b\tbuilder\trunning\t2030-01-02T03:04:05Z\t{VM_ID}\n",
     ]
     ran = await run("vm", "list")
@@ -78,7 +78,7 @@ async def test_show(run: Run, there: StubServer) -> None:
     ran = await run("vm", "show", "team/a\\/b")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.decode() == (
-        f"key\tteam/a\\/b\nkind\tvm\nstate\tstopped\ncreated\t2030-01-02T03:04:05Z\nid\t{VM_ID}\n"
+        f"key\tteam/a\\/b\nkind\tvm\nstate\tasleep\ncreated\t2030-01-02T03:04:05Z\nid\t{VM_ID}\n"
     )
     ran = await run("vm", "show", "team/a\\/b", "--json")
     assert json.loads(ran.out) == SHOWN

@@ -41,12 +41,12 @@ async def test_a_hundred_first_calls_make_one_vm(own_server: ServerProcess, http
 async def test_a_vm_boots_on_first_use(own_server: ServerProcess, http: httpx.AsyncClient) -> None:
     url = f"{own_server.url}/api/vms"
     made = await http.post(url, json={"name": "vm", "key": "lazy"})
-    assert (made.status_code, made.json()["state"]) == (201, "stopped")
+    assert (made.status_code, made.json()["state"]) == (201, "asleep")
     again = await http.post(url, json={"name": "vm", "key": ["lazy"]})
     assert (again.status_code, again.json()) == (200, made.json())
     async with AsyncClient(own_server.url) as client:
         preview = await client.vm.get_or_create("lazy").create_signed_preview_url(3000)
-    assert await states(http, own_server) == [(["lazy"], "stopped")]
+    assert await states(http, own_server) == [(["lazy"], "asleep")]
     assert guests(own_server.pid) == set()
     # A visit to a preview is a first use too.
     visit = await http.get(f"{own_server.url}/fetch/{preview.token}/")

@@ -109,9 +109,9 @@ def test_vms_are_made_listed_shown_and_destroyed(at: dict[str, str]) -> None:
     again = run_command("vm", "create", key, environment=at)
     assert (again.stdout, again.stderr) == (made.stdout, b"it was there already\n")
     (row,) = [row for row in listed("vm", "list", "--kind", "vm", at=at) if row[0] == key]
-    assert (row[1:3], row[4]) == (["vm", "stopped"], made.stdout.decode().rstrip())
+    assert (row[1:3], row[4]) == (["vm", "asleep"], made.stdout.decode().rstrip())
     shown = json.loads(run_command("vm", "show", key, "--json", environment=at).stdout)
-    assert (shown["key"], shown["id"], shown["state"]) == (["cli", "of its own", "a/b"], row[4], "stopped")
+    assert (shown["key"], shown["id"], shown["state"]) == (["cli", "of its own", "a/b"], row[4], "asleep")
     assert run_command("exec", key, "--", "true", environment=at).returncode == 0
     assert ["state", "running"] in listed("vm", "show", key, at=at)
     refused = run_command("vm", "destroy", key, stdin=b"y\n", environment=at)

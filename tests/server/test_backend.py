@@ -257,7 +257,7 @@ Serve = Callable[..., ServerBackend]
 async def served(store: Store, data_dir: Path, tmp_path: Path) -> AsyncIterator[tuple[Serve, VmManager]]:
     """Makes backends, each with its own limits, with VMs and a control API behind them."""
     sandbox = await Sandbox.start(data_dir)
-    manager = VmManager(store, sandbox, {"vm": VmOptions()}, tmp_path / "cache")
+    manager = VmManager(store, sandbox, {"vm": VmOptions()}, tmp_path / "cache", tmp_path / "logs")
     control = ControlServer(data_dir)
     await control.start(_app)
 

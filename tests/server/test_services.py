@@ -46,8 +46,10 @@ async def services(
 ) -> AsyncIterator[ServerServices]:
     sandbox = await Sandbox.start(data_dir)
     kinds = {"vm": VmOptions(preview=PreviewOptions(60, 600))}
-    manager = VmManager(store, sandbox, kinds, tmp_path / "cache", clock)
-    yield ServerServices(manager, store.previews, gateway, lambda token: f"http://{token}.localhost:1/")
+    manager = VmManager(store, sandbox, kinds, tmp_path / "cache", tmp_path / "logs", clock)
+    yield ServerServices(
+        manager, store.previews, store.services, gateway, lambda token: f"http://{token}.localhost:1/"
+    )
     await manager.close()
     await sandbox.close()
 
@@ -102,7 +104,7 @@ async def test_previews(services: ServerServices, store: Store, gateway: Gateway
     assert not await services.expire_preview(vm.id, preview.token)
     assert not await services.expire_preview(vm.id, "no token")
     # None of it starts the VM.
-    assert {each.state for each in await services.list_vms()} == {"stopped"}
+    assert {each.state for each in await services.list_vms()} == {"asleep"}
 
 
 async def test_what_is_listed_holds_no_token(services: ServerServices, clock: FakeClock) -> None:
@@ -122,7 +124,7 @@ async def test_what_is_listed_holds_no_token(services: ServerServices, clock: Fa
     clock.now = NOW + 60
     assert [each.id for each in await services.list_previews(vm.id)] == [second.id]
     # None of it starts the VM.
-    assert {each.state for each in await services.list_vms()} == {"stopped"}
+    assert {each.state for each in await services.list_vms()} == {"asleep"}
 
 
 async def test_revoking_by_id(services: ServerServices, store: Store, gateway: Gateway) -> None:

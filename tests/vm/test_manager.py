@@ -40,7 +40,9 @@ async def make_manager(store: Store, sandbox: Sandbox, tmp_path: Path) -> AsyncI
     made: list[VmManager] = []
 
     async def make(kinds: Mapping[str, VmOptions] | None = None) -> VmManager:
-        manager = VmManager(store, sandbox, kinds or {"vm": VmOptions()}, tmp_path / "cache", lambda: NOW)
+        manager = VmManager(
+            store, sandbox, kinds or {"vm": VmOptions()}, tmp_path / "cache", tmp_path / "logs", lambda: NOW
+        )
         made.append(manager)
         await manager.start()
         return manager
@@ -78,7 +80,7 @@ async def _removed(store: Store) -> None:
 
 async def test_a_key_finds_its_vm(manager: VmManager) -> None:
     vm = await _new(manager, "a", "b/c")
-    assert (vm.name, vm.key, vm.state, vm.created_at) == ("vm", ("a", "b/c"), "stopped", NOW)
+    assert (vm.name, vm.key, vm.state, vm.created_at) == ("vm", ("a", "b/c"), "asleep", NOW)
     assert await manager.get_or_create("vm", ("a", "b/c")) == (vm, False)
     other = await _new(manager, "a", "b", "c")
     assert [each.id for each in await manager.list()] == [vm.id, other.id]
@@ -103,7 +105,7 @@ async def test_a_hundred_callers_make_one_vm_and_one_boot(manager: VmManager, sa
     vm_id, machine = used[0]
     assert (await manager.get(vm_id)).state == "running"
     await machine.stop()
-    assert (await manager.get(vm_id)).state == "stopped"
+    assert (await manager.get(vm_id)).state == "asleep"
 
 
 async def test_a_boot_that_fails_is_told_to_all_and_can_be_tried_again(
@@ -116,7 +118,7 @@ async def test_a_boot_that_fails_is_told_to_all_and_can_be_tried_again(
         assert isinstance(result, Unavailable)
         assert result.code == "vm_boot_failed"
         assert str(data_dir) not in str(result)
-    assert (await manager.get(vm.id)).state == "stopped"
+    assert (await manager.get(vm.id)).state == "asleep"
     (data_dir / "elsewhere").rename(data_dir / "vms")
     assert (await run(await manager.running(vm.id), "echo up")).stdout == "up\n"
 
@@ -131,7 +133,7 @@ async def test_software_that_is_missing_keeps_the_vm_from_booting(
     with pytest.raises(Unavailable) as caught:
         await manager.running(vm.id)
     assert caught.value.code == "software_missing"
-    assert (await manager.get(vm.id)).state == "stopped"
+    assert (await manager.get(vm.id)).state == "asleep"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "hello").write_text("#!/bin/sh\necho hello from a layer\n")
     for path in (folder, *folder.rglob("*")):
@@ -158,7 +160,7 @@ async def test_a_vm_that_ends_by_itself_boots_again_with_its_files(manager: VmMa
         assert ran.stdout.split() == [*map(str, range(number)), "lost"]
         os.kill(machine.init_pid, signal.SIGKILL)
         await machine.ended
-        assert (await manager.get(vm.id)).state == "stopped"
+        assert (await manager.get(vm.id)).state == "asleep"
 
 
 async def test_destroy(manager: VmManager, store: Store, data_dir: Path, sandbox: Sandbox) -> None:

@@ -19,12 +19,17 @@ def exec_request(body: schemas.Exec) -> ExecRequest:
         InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`), `invalid_stdin`.
     """
     words = [body.command] if isinstance(body.command, str) else body.command
-    _check_words(words)
+    check_words(words)
     stdin = _stdin(body)
     if body.stdin_open and stdin is not None:
         raise InvalidRequest("invalid_stdin", "give the whole standard input, or `stdin_open`, not both")
     return ExecRequest(
-        body.command, _env(body.env), _cwd(body.cwd), stdin, body.timeout, stdin_open=body.stdin_open
+        body.command,
+        check_environment(body.env),
+        working_directory(body.cwd),
+        stdin,
+        body.timeout,
+        stdin_open=body.stdin_open,
     )
 
 
@@ -34,8 +39,10 @@ def spawn_request(body: schemas.Spawn) -> SpawnRequest:
     Raises:
         InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`), `invalid_stdin`.
     """
-    _check_words([body.command, *body.args])
-    return SpawnRequest(body.command, body.args, _env(body.env), _cwd(body.cwd), _stdin(body))
+    check_words([body.command, *body.args])
+    return SpawnRequest(
+        body.command, body.args, check_environment(body.env), working_directory(body.cwd), _stdin(body)
+    )
 
 
 def signal_number(signal: object) -> int:
@@ -57,14 +64,16 @@ def signal_number(signal: object) -> int:
     )
 
 
-def _check_words(words: list[str]) -> None:
+def check_words(words: list[str]) -> None:
+    """Refuse what can be no program and arguments: `InvalidRequest` `invalid_command`."""
     if not words or not words[0]:
         raise InvalidRequest("invalid_command", "a command must not be empty")
     if any("\0" in word for word in words):
         raise InvalidRequest("invalid_command", "a command and its arguments must not contain NUL")
 
 
-def _env(env: dict[str, str]) -> dict[str, str]:
+def check_environment(env: dict[str, str]) -> dict[str, str]:
+    """The environment, or `InvalidRequest` `invalid_environment`."""
     # The messages name no variable and no value: both may be secrets.
     for name, value in env.items():
         if not name or "=" in name or "\0" in name:
@@ -77,7 +86,8 @@ def _env(env: dict[str, str]) -> dict[str, str]:
     return env
 
 
-def _cwd(cwd: str | None) -> str | None:
+def working_directory(cwd: str | None) -> str | None:
+    """The working directory, or `InvalidRequest` `invalid_path`."""
     return None if cwd is None else os.fsdecode(validate_path(cwd.encode()))
 
 

@@ -28,6 +28,8 @@ _ForwardHost = Annotated[bool, Meta(description="Whether the service is told its
 _Cors = Annotated[CorsMode, Meta(description="Who answers for CORS: the gateway, or the service (`app`).")]
 _Label = Annotated[str, Meta(description="What somebody wrote on it to know it again; may be empty.")]
 
+_Wake = Annotated[bool, Meta(description="Whether visitors wake the VM when it is paused or asleep.")]
+
 
 class CreatePreview(Body):
     """A preview to make."""
@@ -60,6 +62,13 @@ class CreatePreview(Body):
             },
         ),
     ] = ""
+    wake: Annotated[
+        bool,
+        Meta(
+            description="Let visitors wake the VM when it is paused or asleep; if not, they are told `vm_asleep`."
+            " Programs that only show what is behind a link never wake it."
+        ),
+    ] = True
 
 
 class Preview(Answer, frozen=True):
@@ -74,6 +83,7 @@ class Preview(Answer, frozen=True):
     forward_host: _ForwardHost
     cors: _Cors
     label: _Label
+    wake: _Wake
 
     @classmethod
     def of(cls, minted: MintedPreview) -> Preview:
@@ -88,6 +98,7 @@ class Preview(Answer, frozen=True):
             minted.forward_host,
             minted.cors,
             minted.label,
+            minted.wake,
         )
 
 
@@ -101,6 +112,7 @@ class ListedPreview(Answer, frozen=True):
     forward_host: _ForwardHost
     cors: _Cors
     label: _Label
+    wake: _Wake
 
     @classmethod
     def of(cls, info: PreviewInfo) -> ListedPreview:
@@ -113,6 +125,7 @@ class ListedPreview(Answer, frozen=True):
             info.forward_host,
             info.cors,
             info.label,
+            info.wake,
         )
 
 

@@ -22,7 +22,13 @@ async def create(services: Services, request: Request) -> Response:
     label = validate_label(body.label)
     # The greatest life depends on the kind of VM, so the services check that field, and can name its limits.
     minted = await services.create_preview(
-        vm, port, body.expires_in_seconds, forward_host=body.forward_host, cors=cors, label=label
+        vm,
+        port,
+        body.expires_in_seconds,
+        forward_host=body.forward_host,
+        cors=cors,
+        label=label,
+        wake=body.wake,
     )
     return write_json(schemas.Preview.of(minted), 201)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hatchway.api import (
     about,
+    declared_services,
     execution,
     file_archive,
     file_listing,
     file_tree,
     files,
+    life,
     previews,
     process_io,
     processes,
@@ -19,6 +21,7 @@ from hatchway.api.operation import Operation
 OPERATIONS: tuple[Operation, ...] = (
     *about.OPERATIONS,
     *vms.OPERATIONS,
+    *life.OPERATIONS,
     *files.OPERATIONS,
     *file_tree.OPERATIONS,
     *file_listing.OPERATIONS,
@@ -26,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *execution.OPERATIONS,
     *processes.OPERATIONS,
     *process_io.OPERATIONS,
+    *declared_services.OPERATIONS,
     *previews.OPERATIONS,
 )
 

@@ -14,7 +14,8 @@ from msgspec import UNSET, Meta, UnsetType
 from hatchway.api.paths import PATH_SCHEMA
 from hatchway.errors import HatchwayError, JsonValue
 from hatchway.vm.key import MAX_PART_BYTES, MAX_PARTS
-from hatchway.vm.records import VmInfo, VmState
+from hatchway.vm.records import VmInfo
+from hatchway.vm.states import VmState
 
 
 def timestamp(seconds: float) -> datetime:
@@ -131,11 +132,25 @@ class Vm(Answer, frozen=True):
     key: list[str]
     state: VmState
     created_at: datetime
+    pause_after: Annotated[
+        float | None, Meta(description="After how many seconds without use it is paused; null: never.")
+    ]
+    sleep_after: Annotated[
+        float | None, Meta(description="After how many seconds without use it is put to sleep; null: never.")
+    ]
 
     @classmethod
     def of(cls, info: VmInfo) -> Vm:
         """The answer for a record."""
-        return cls(info.id, info.name, list(info.key), info.state, timestamp(info.created_at))
+        return cls(
+            info.id,
+            info.name,
+            list(info.key),
+            info.state,
+            timestamp(info.created_at),
+            info.pause_after,
+            info.sleep_after,
+        )
 
 
 class Vms(Answer, frozen=True):

@@ -1,5 +1,7 @@
 """What the control API needs of the system behind it: one Protocol, implemented by the server with real VMs.
 
+Some of its parts have modules of their own.
+
 Every method raises `HatchwayError`s only; their `status` decides the status of the HTTP answer.
 """
 
@@ -9,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from hatchway.api.life_actions import LifeActions
+from hatchway.api.service_actions import ServiceActions
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
@@ -41,7 +45,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(Protocol):
+class Services(LifeActions, ServiceActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's
@@ -247,6 +251,7 @@ class Services(Protocol):
         forward_host: bool = False,
         cors: CorsMode = "open",
         label: str = "",
+        wake: bool = True,
     ) -> MintedPreview:
         """Mint a preview of one port.
 
@@ -257,6 +262,7 @@ class Services(Protocol):
             forward_host: the service is told its public host, which in host mode holds the token.
             cors: who answers for CORS, the gateway or the service.
             label: what to know it again by.
+            wake: whether visitors wake the VM if it is paused or asleep.
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_expiry`.

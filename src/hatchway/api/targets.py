@@ -1,4 +1,4 @@
-"""What a request's path names: a VM, a process, a preview."""
+"""What a request's path names: a VM, a process, a service, a preview."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 
 from starlette.requests import Request
 
-from hatchway.errors import NotFound
+from hatchway.errors import InvalidRequest, NotFound
 from hatchway.preview.token import is_preview_id
+from hatchway.vm.service_spec import check_service_name
 
 _VM_ID = re.compile(r"[a-z0-9]{20}")
 _PID = re.compile(r"[1-9][0-9]{0,9}")
@@ -27,6 +28,17 @@ def pid(request: Request) -> int:
     if _PID.fullmatch(text) is None:
         raise NotFound("process_not_found", "there is no such process", "pids are whole numbers")
     return int(text)
+
+
+def service_name(request: Request) -> str:
+    """The declared service, or `NotFound` `service_not_found` for what cannot be a service's name."""
+    text: str = request.path_params["service"]
+    try:
+        return check_service_name(text)
+    except InvalidRequest as error:
+        if request.method == "PUT":
+            raise
+        raise NotFound("service_not_found", "there is no such service", error.message) from None
 
 
 def preview_id(request: Request) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
 from hatchway.errors import HatchwayError, InvalidRequest
 from hatchway.preview.grant import CorsMode
+from hatchway.vm.states import VmState
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,14 @@ class VmInfo:
     """The kind of VM, as the server names it."""
     key: tuple[str, ...]
     """What it is found by, as its parts."""
-    state: Literal["running", "stopped"]
-    """A stopped VM starts by itself on first use."""
+    state: VmState
+    """One that is `"paused"` or `"asleep"` wakes by itself with its next use."""
     created_at: datetime
     """Aware, in UTC."""
+    pause_after: float | None = None
+    """After how many seconds without use it is paused; None: never."""
+    sleep_after: float | None = None
+    """After how many seconds without use it is put to sleep; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class Preview:
     """Who answers for CORS: the gateway (`"open"`) or the service itself (`"app"`)."""
     label: str = ""
     """What was written on it to know it again."""
+    wake: bool = True
+    """Whether visitors wake the VM when it is paused or asleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class PreviewInfo:
     """Who answers for CORS: the gateway (`"open"`) or the service itself (`"app"`)."""
     label: str
     """What was written on it to know it again."""
+    wake: bool = True
+    """Whether visitors wake the VM when it is paused or asleep."""
 
 
 @dataclass(frozen=True, slots=True)

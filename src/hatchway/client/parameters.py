@@ -12,6 +12,7 @@ import msgspec
 from hatchway.errors import InvalidRequest
 from hatchway.preview.token import ID_LENGTH, is_preview_id
 from hatchway.vm.key import Key, format_key
+from hatchway.vm.service_spec import check_service_name
 
 
 def path_query(path: object, name: str = "path") -> str:
@@ -81,6 +82,33 @@ def signal_body(signal: object) -> dict[str, Any]:
     if isinstance(signal, bool) or not isinstance(signal, str | int):
         raise InvalidRequest("invalid_signal", "a signal must be a name such as SIGHUP, or a number")
     return {"signal": signal if isinstance(signal, str) else int(signal)}
+
+
+def service_path(name: object) -> str:
+    """`/services/{name}`; or `InvalidRequest` `invalid_service`."""
+    if not isinstance(name, str):
+        raise InvalidRequest("invalid_service", f"a service's name must be text, not {type(name).__name__}")
+    return f"/services/{quote(check_service_name(name), safe='')}"
+
+
+def service_body(
+    command: str,
+    args: Sequence[str],
+    port: int | None,
+    ready: str | None,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    timeout: float,
+) -> dict[str, Any]:
+    """The body that declares a service; or `InvalidRequest` `invalid_timeout`."""
+    body: dict[str, Any] = {"command": command, "args": list(args), **_surroundings(env, cwd)}
+    if port is not None:
+        body["port"] = port
+    if ready is not None:
+        body["ready"] = ready
+    if timeout != 0:
+        body["wait"] = check_timeout(timeout)
+    return body
 
 
 def preview_path(preview_id: object, action: str) -> str:

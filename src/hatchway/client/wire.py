@@ -8,8 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client import answers, file_answers, process_answers
+from hatchway.client import answers, file_answers, process_answers, service_answers
 from hatchway.preview.grant import CorsMode
+from hatchway.vm.service_spec import ServiceState
+from hatchway.vm.states import VmState
 
 
 class Vm(msgspec.Struct):
@@ -24,8 +26,10 @@ class VmInfo(msgspec.Struct):
     id: str
     name: str
     key: tuple[str, ...]
-    state: Literal["running", "stopped"]
+    state: VmState
     created_at: datetime
+    pause_after: float | None = None
+    sleep_after: float | None = None
 
     def public(self) -> answers.VmInfo:
         """The same as the client's users see it."""
@@ -35,6 +39,8 @@ class VmInfo(msgspec.Struct):
             key=self.key,
             state=self.state,
             created_at=self.created_at.astimezone(UTC),
+            pause_after=self.pause_after,
+            sleep_after=self.sleep_after,
         )
 
 
@@ -166,6 +172,7 @@ class Preview(msgspec.Struct):
     forward_host: bool = False
     cors: CorsMode = "open"
     label: str = ""
+    wake: bool = True
 
     def public(self) -> answers.Preview:
         """The same as the client's users see it."""
@@ -179,6 +186,7 @@ class Preview(msgspec.Struct):
             forward_host=self.forward_host,
             cors=self.cors,
             label=self.label,
+            wake=self.wake,
         )
 
 
@@ -192,6 +200,7 @@ class PreviewInfo(msgspec.Struct):
     forward_host: bool
     cors: CorsMode
     label: str
+    wake: bool = True
 
     def public(self) -> answers.PreviewInfo:
         """The same as the client's users see it."""
@@ -203,6 +212,7 @@ class PreviewInfo(msgspec.Struct):
             forward_host=self.forward_host,
             cors=self.cors,
             label=self.label,
+            wake=self.wake,
         )
 
 
@@ -210,6 +220,38 @@ class Previews(msgspec.Struct):
     """The answer to `GET …/previews`."""
 
     previews: list[PreviewInfo]
+
+
+class Service(msgspec.Struct):
+    """The answer to `PUT …/services/{service}`, and one entry of `GET …/services`."""
+
+    name: str
+    command: tuple[str, ...]
+    cwd: str | None
+    port: int | None
+    ready: str | None
+    state: ServiceState
+    pid: int | None
+    restarts: int
+    exit_code: int | None
+    signal: int | None
+    last_words: str
+
+    def public(self) -> service_answers.ServiceInfo:
+        """The same as the client's users see it."""
+        return service_answers.ServiceInfo(**msgspec.structs.asdict(self))
+
+
+class ServiceList(msgspec.Struct):
+    """The answer to `GET …/services`."""
+
+    services: list[Service]
+
+
+class Removed(msgspec.Struct):
+    """The answer to `DELETE …/services/{service}`."""
+
+    removed: bool
 
 
 class Expired(msgspec.Struct):

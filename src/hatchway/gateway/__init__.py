@@ -24,6 +24,7 @@ A request's way through the modules:
 - `cors`: preflight and the headers of a preview's answers. Pure.
 - `problem_pages`: every refusal, as a page or JSON by Accept; `own_answers`: what else needs no service. Pure.
 - `limits`: sizes and times.
+- `link_unfurlers`: who only shows what is behind a link. Pure.
 - `tls`: the listener's certificate and key.
 
 Only `listener`, `downstream`, `exchange`, `upstream`, `pool`, `flow` and `tunnel` do I/O. `hatchway.gateway.memory`

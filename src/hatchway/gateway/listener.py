@@ -215,8 +215,13 @@ class Gateway:
         self.grants.renew(grant_id, expires_at)
 
     def forget_vm(self, vm_id: str) -> None:
-        """Drops every connection into a VM that is no more, those in use too."""
-        self.pool.forget_vm(vm_id)
+        """Drops every connection into a VM, those in use too."""
+        if self._server is not None:
+            self.pool.forget_vm(vm_id)
+
+    def busy_vms(self) -> set[str]:
+        """The VMs into which a connection is in use: a request is under way on it, or it is a tunnel."""
+        return self.pool.busy_vms() if self._server is not None else set()
 
     # -- for the connections
 

@@ -164,6 +164,12 @@ class Pool:
             else:
                 del self._idle[upstream]
 
+    def busy_vms(self) -> set[str]:
+        """The VMs into which a connection is in use."""
+        idle = {id(connection) for connections in self._idle.values() for connection in connections}
+        busy = {holder.upstream.vm_id for holder in self.open if id(holder) not in idle}
+        return {vm_id for vm_id in busy if vm_id is not None}
+
     def forget(self, upstream: Upstream) -> None:
         """Drops every connection to an upstream, those in use too."""
         self._drop(lambda key: key == upstream)

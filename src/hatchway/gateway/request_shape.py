@@ -14,6 +14,7 @@ from hatchway.gateway.destination import ControlDestination, Destination, Previe
 from hatchway.gateway.forwarded import Claims, read_claims
 from hatchway.gateway.framing import FramingError, RequestHead
 from hatchway.gateway.limits import GatewayLimits
+from hatchway.gateway.link_unfurlers import is_unfurler
 from hatchway.gateway.problem_pages import prefers_html
 from hatchway.gateway.recent import Recent
 from hatchway.gateway.rewrite_request import fields_for_control, fields_for_service
@@ -98,6 +99,7 @@ class RequestShape:
             values.get(b"sec-fetch-site"),
             values.get(b"authorization"),
             values.get(b"hatchway-token"),
+            is_unfurler(values.get(b"user-agent")),
         )
         self.body = head.body
         self.head_only = head.method == b"HEAD"

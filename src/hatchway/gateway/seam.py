@@ -40,6 +40,8 @@ class RequestFacts:
     """The Authorization header."""
     api_token: bytes | None = field(repr=False)
     """The Hatchway-Token header."""
+    unfurls: bool = False
+    """It is from a program that only shows what is behind a link."""
 
 
 @dataclass(frozen=True, slots=True)

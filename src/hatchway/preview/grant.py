@@ -37,6 +37,8 @@ class Grant:
     """The service is told its public host in X-Forwarded-Host, which in host mode holds the token."""
     app_cors: bool = False
     """The service answers preflights and says itself who may read its answers."""
+    wake: bool = True
+    """A visitor's request wakes the VM if it is paused or asleep."""
 
     @property
     def cors(self) -> CorsMode:

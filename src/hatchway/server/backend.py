@@ -58,8 +58,8 @@ class ServerBackend:
             found = self._previews.resolve(destination.token)
             drop = is_api_credential(self._policy, facts.authorization)
             if found is None or isinstance(found, Grant):
-                return self._preview_verdict(found, drop)
-            return self._resolve_later(found, drop)
+                return self._preview_verdict(found, facts, drop)
+            return self._resolve_later(found, facts, drop)
         error = check_access(self._policy, facts)
         if error is not None:
             return Deny(error)
@@ -75,21 +75,23 @@ class ServerBackend:
         if upstream.vm_id is None:
             return await self._dial_control()
         arrived = asyncio.get_running_loop().time()
-        machine = await self._manager.running(upstream.vm_id)
-        return await machine.dial(
-            upstream.port,
-            connect_seconds=self._limits.connect_seconds,
-            wait_seconds=self._limits.wait_seconds,
-            arrived=arrived,
-        )
+        async with self._manager.using(upstream.vm_id) as machine:
+            return await machine.dial(
+                upstream.port,
+                connect_seconds=self._limits.connect_seconds,
+                wait_seconds=self._limits.wait_seconds,
+                arrived=arrived,
+            )
 
-    async def _resolve_later(self, found: Awaitable[Grant | None], drop_authorization: bool) -> Verdict:
+    async def _resolve_later(
+        self, found: Awaitable[Grant | None], facts: RequestFacts, drop_authorization: bool
+    ) -> Verdict:
         try:
-            return self._preview_verdict(await found, drop_authorization)
+            return self._preview_verdict(await found, facts, drop_authorization)
         except HatchwayError as error:
             return Deny(error)
 
-    def _preview_verdict(self, grant: Grant | None, drop_authorization: bool) -> Verdict:
+    def _preview_verdict(self, grant: Grant | None, facts: RequestFacts, drop_authorization: bool) -> Verdict:
         if grant is None:
             return Deny(
                 AccessDenied(
@@ -98,6 +100,8 @@ class ServerBackend:
                     "ask whoever shared it for a new link",
                 )
             )
+        if (facts.unfurls or not grant.wake) and not self._manager.is_awake(grant.vm_id):
+            return Deny(_asleep())
         # What a grant allows is made once for the grant. Whether it still holds is asked every time, before this.
         known = self._verdicts.get(grant.id)
         if known is None or known[0] is not grant:
@@ -118,6 +122,15 @@ class ServerBackend:
             sock.close()
             raise
         return sock
+
+
+def _asleep() -> Unavailable:
+    return Unavailable(
+        "vm_asleep",
+        "the VM behind this preview is asleep, and this request does not wake it",
+        "ask whoever shared it to wake the VM",
+        retry_after=60,
+    )
 
 
 def _allow(grant: Grant) -> Allow:

@@ -26,9 +26,13 @@ from hatchway.server.settings import Settings
 from hatchway.server.sweeper import sweep_expired
 from hatchway.store.previews import Previews
 from hatchway.store.store import Store
+from hatchway.vm.idle_watch import watch_idle
 from hatchway.vm.manager import VmManager
 from hatchway.vm.sandbox.id_ranges import overlaps_any, parse_subordinate_ids
 from hatchway.vm.sandbox.sandbox import Sandbox
+
+LOGS = "logs"
+"""The folder, in the data folder, of the logs of declared services."""
 
 SOCKET = "gateway.sock"
 """The UNIX socket, in the data folder, of a server that listens nowhere else."""
@@ -59,6 +63,7 @@ class _Parts:
     sandbox: Sandbox
     gateway: Gateway
     previews: Previews
+    manager: VmManager
 
 
 @asynccontextmanager
@@ -143,7 +148,7 @@ async def _parts(
         stack.push_async_callback(store.close)
         sandbox = await Sandbox.start(settings.data_dir)
         stack.push_async_callback(sandbox.close)
-        manager = VmManager(store, sandbox, kinds, settings.cache_dir, clock)
+        manager = VmManager(store, sandbox, kinds, settings.cache_dir, settings.data_dir / LOGS, clock)
         stack.push_async_callback(manager.close)
         await manager.start()
         control = ControlServer(settings.data_dir)
@@ -161,8 +166,11 @@ async def _parts(
             trusted_proxies=settings.trusted_proxies,
             tls=tls,
         )
-        await control.start(create_app(ServerServices(manager, store.previews, gateway, preview_url)))
-        yield _Parts(sandbox, gateway, store.previews)
+        manager.traffic = gateway
+        await control.start(
+            create_app(ServerServices(manager, store.previews, store.services, gateway, preview_url))
+        )
+        yield _Parts(sandbox, gateway, store.previews, manager)
 
 
 @asynccontextmanager
@@ -172,6 +180,8 @@ async def _open(parts: _Parts) -> AsyncIterator[None]:
         stack.push_async_callback(parts.gateway.stop, STOP_SECONDS)
         sweeping = asyncio.get_running_loop().create_task(sweep_expired(parts.previews, parts.gateway))
         stack.push_async_callback(_cancel, sweeping)
+        watching = asyncio.get_running_loop().create_task(watch_idle(parts.manager))
+        stack.push_async_callback(_cancel, watching)
         yield
 
 

@@ -12,8 +12,11 @@ from hatchway.gateway.listener import Gateway
 from hatchway.preview import token as tokens
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import CorsMode, Grant, validate_expiry, validate_port
+from hatchway.server.life_actions import ServerLifeActions
+from hatchway.server.service_actions import ServerServiceActions
 from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
+from hatchway.store.services import Services as DeclaredServices
 from hatchway.vm.files import OpenFile
 from hatchway.vm.key import Key
 from hatchway.vm.manager import VmManager
@@ -34,12 +37,13 @@ from hatchway.vm.records import (
 )
 
 
-class ServerServices:
+class ServerServices(ServerLifeActions, ServerServiceActions):
     """Implements `hatchway.api.services.Services`.
 
     Args:
         manager: the VMs.
         previews: the stored previews.
+        declared: the stored services.
         gateway: told when something it may be relaying ends.
         preview_url: the host-mode address of a token, once the server listens; None: nobody could visit a preview.
     """
@@ -50,11 +54,13 @@ class ServerServices:
         self,
         manager: VmManager,
         previews: Previews,
+        declared: DeclaredServices,
         gateway: Gateway,
         preview_url: Callable[[str], str] | None,
     ) -> None:
         self._manager = manager
         self._previews = previews
+        self._declared = declared
         self._gateway = gateway
         self._preview_url = preview_url
 
@@ -86,108 +92,123 @@ class ServerServices:
         parents: bool = False,
     ) -> int:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        return await machine.write_file(path, chunks, mode, parents=parents)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.write_file(path, chunks, mode, parents=parents)
 
     @asynccontextmanager
     async def read_file(self, vm_id: str, path: bytes) -> AsyncIterator[OpenFile]:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        async with machine.read_file(path) as file:
+        async with self._manager.using(vm_id) as machine, machine.read_file(path) as file:
             yield file
 
     async def file_exists(self, vm_id: str, path: bytes) -> bool:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).exists(path)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.exists(path)
 
     async def file_info(self, vm_id: str, path: bytes, *, follow: bool) -> FileInfo:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).stat(path, follow=follow)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.stat(path, follow=follow)
 
     async def make_directory(self, vm_id: str, path: bytes, *, recursive: bool, mode: int | None) -> None:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        await machine.make_directory(path, recursive=recursive, mode=mode)
+        async with self._manager.using(vm_id) as machine:
+            await machine.make_directory(path, recursive=recursive, mode=mode)
 
     async def move_file(self, vm_id: str, source: bytes, target: bytes) -> None:
         """See `Services`."""
-        await (await self._manager.running(vm_id)).move_file(source, target)
+        async with self._manager.using(vm_id) as machine:
+            await machine.move_file(source, target)
 
     async def delete_file(self, vm_id: str, path: bytes, *, recursive: bool = False) -> None:
         """See `Services`."""
-        await (await self._manager.running(vm_id)).delete_file(path, recursive=recursive)
+        async with self._manager.using(vm_id) as machine:
+            await machine.delete_file(path, recursive=recursive)
 
     @asynccontextmanager
     async def list_folder(
         self, vm_id: str, path: bytes, max_depth: int | None, exclude: Sequence[bytes]
     ) -> AsyncIterator[AsyncIterator[list[FileEntry] | ListingEnd]]:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        async with machine.list_folder(path, max_depth, exclude) as listing:
+        async with (
+            self._manager.using(vm_id) as machine,
+            machine.list_folder(path, max_depth, exclude) as listing,
+        ):
             yield listing
 
     @asynccontextmanager
     async def archive(self, vm_id: str, path: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        async with machine.archive(path) as pieces:
+        async with self._manager.using(vm_id) as machine, machine.archive(path) as pieces:
             yield pieces
 
     async def unpack(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes]) -> Unpacked:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).unpack(path, chunks)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.unpack(path, chunks)
 
     @asynccontextmanager
     async def exec(self, vm_id: str, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        async with machine.exec(request) as events:
+        async with self._manager.using(vm_id) as machine, machine.exec(request) as events:
             yield events
 
     async def spawn(self, vm_id: str, request: SpawnRequest) -> int:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).spawn(request)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.spawn(request)
 
     async def list_processes(self, vm_id: str) -> list[ProcessInfo]:
         """See `Services`."""
-        return (await self._manager.running(vm_id)).processes.list()
+        async with self._manager.using(vm_id) as machine:
+            return machine.processes.list()
 
     async def all_processes(self, vm_id: str) -> list[SystemProcess]:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).processes.list_all()
+        async with self._manager.using(vm_id) as machine:
+            return await machine.processes.list_all()
 
     async def get_process(self, vm_id: str, pid: int) -> ProcessInfo:
         """See `Services`."""
-        return (await self._manager.running(vm_id)).processes.get(pid).info()
+        async with self._manager.using(vm_id) as machine:
+            return machine.processes.get(pid).info()
 
     async def wait_process(self, vm_id: str, pid: int) -> ProcessInfo:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).processes.wait(pid)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.processes.wait(pid)
 
     async def write_process_stdin(self, vm_id: str, pid: int, chunks: AsyncIterator[bytes]) -> int:
         """See `Services`."""
-        return await (await self._manager.running(vm_id)).processes.write_stdin(pid, chunks)
+        async with self._manager.using(vm_id) as machine:
+            return await machine.processes.write_stdin(pid, chunks)
 
     async def close_process_stdin(self, vm_id: str, pid: int) -> None:
         """See `Services`."""
-        (await self._manager.running(vm_id)).processes.close_stdin(pid)
+        async with self._manager.using(vm_id) as machine:
+            machine.processes.close_stdin(pid)
 
     @asynccontextmanager
     async def process_output(
         self, vm_id: str, pid: int, offset: int, *, follow: bool
     ) -> AsyncIterator[AsyncIterator[OutputEvent]]:
         """See `Services`."""
-        machine = await self._manager.running(vm_id)
-        async with aclosing(machine.processes.output(pid, offset, follow=follow)) as events:
+        async with (
+            self._manager.using(vm_id) as machine,
+            aclosing(machine.processes.output(pid, offset, follow=follow)) as events,
+        ):
             yield events
 
     async def signal_spawned(self, vm_id: str, pid: int, signal: int) -> None:
         """See `Services`."""
-        await (await self._manager.running(vm_id)).processes.signal(pid, signal)
+        async with self._manager.using(vm_id) as machine:
+            await machine.processes.signal(pid, signal)
 
     async def signal_process(self, vm_id: str, pid: int, signal: int) -> None:
         """See `Services`."""
-        await (await self._manager.running(vm_id)).processes.signal_any(pid, signal)
+        async with self._manager.using(vm_id) as machine:
+            await machine.processes.signal_any(pid, signal)
 
     async def create_preview(
         self,
@@ -198,6 +219,7 @@ class ServerServices:
         forward_host: bool = False,
         cors: CorsMode = "open",
         label: str = "",
+        wake: bool = True,
     ) -> MintedPreview:
         """See `Services`."""
         if self._preview_url is None:
@@ -209,7 +231,7 @@ class ServerServices:
         port = validate_port(port)
         seconds = await self._life(vm_id, expires_in_seconds)
         token, grant = await self._previews.mint(
-            vm_id, port, seconds, forward_host=forward_host, app_cors=cors == "app", label=label
+            vm_id, port, seconds, forward_host=forward_host, app_cors=cors == "app", wake=wake, label=label
         )
         return MintedPreview(
             id=tokens.preview_id(tokens.digest(token)),
@@ -221,6 +243,7 @@ class ServerServices:
             forward_host=grant.forward_host,
             cors=grant.cors,
             label=label,
+            wake=grant.wake,
         )
 
     async def list_previews(self, vm_id: str) -> list[PreviewInfo]:
@@ -280,4 +303,5 @@ def _info(row: PreviewRow) -> PreviewInfo:
         forward_host=grant.forward_host,
         cors=grant.cors,
         label=row.label,
+        wake=grant.wake,
     )

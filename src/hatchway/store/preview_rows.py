@@ -13,15 +13,15 @@ from hatchway.preview.grant import Grant
 SWEEP_BATCH = 500
 """Rows per transaction of a sweep, so that a mint behind it waits for one batch and not for all."""
 
-_GRANT = "id, vm_id, port, expires_at, forward_host, app_cors"
+_GRANT = "id, vm_id, port, expires_at, forward_host, app_cors, wake"
 _ROW = f"digest, created_at, label, {_GRANT}"
 _FIND = f"SELECT {_GRANT} FROM previews WHERE digest = ?"  # noqa: S608 - constant text
 # The plus keeps SQLite from going through all previews of the VM: one digest, or the few with one id, are fewer.
 _FIND_BY_ID = f"SELECT {_ROW} FROM previews WHERE digest BETWEEN ? AND ? AND +vm_id = ?"  # noqa: S608
 _LIST = f"SELECT {_ROW} FROM previews WHERE vm_id = ? AND expires_at > ? ORDER BY id"  # noqa: S608
 _INSERT = (
-    "INSERT INTO previews (digest, vm_id, port, created_at, expires_at, forward_host, app_cors, label)"
-    " SELECT ?, id, ?, ?, ?, ?, ?, ? FROM vms WHERE id = ? AND destroyed_at IS NULL"
+    "INSERT INTO previews (digest, vm_id, port, created_at, expires_at, forward_host, app_cors, wake, label)"
+    " SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM vms WHERE id = ? AND destroyed_at IS NULL"
 )
 _RENEW = "UPDATE previews SET expires_at = ? WHERE id = ?"
 _DELETED = "RETURNING id, digest, expires_at"
@@ -79,15 +79,14 @@ def insert(
         grant.expires_at,
         grant.forward_host,
         grant.app_cors,
+        grant.wake,
         label,
         grant.vm_id,
     )
     cursor = connection.execute(_INSERT, values)
     if cursor.rowcount != 1 or cursor.lastrowid is None:
         raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
-    return Grant(
-        cursor.lastrowid, grant.vm_id, grant.port, grant.expires_at, grant.forward_host, grant.app_cors
-    )
+    return replace(grant, id=cursor.lastrowid)
 
 
 def find(connection: sqlite3.Connection, digest: bytes) -> Grant | None:
@@ -143,10 +142,10 @@ def delete_expired(connection: sqlite3.Connection, now: float) -> list[Deleted]:
 
 
 def _grant(
-    grant_id: int, vm_id: str, port: int, expires_at: float, forward_host: int, app_cors: int
+    grant_id: int, vm_id: str, port: int, expires_at: float, forward_host: int, app_cors: int, wake: int
 ) -> Grant:
     """A row of `_GRANT`. SQLite has no truth values, only 0 and 1."""
-    return Grant(grant_id, vm_id, port, expires_at, bool(forward_host), bool(app_cors))
+    return Grant(grant_id, vm_id, port, expires_at, bool(forward_host), bool(app_cors), bool(wake))
 
 
 def _preview(
@@ -159,7 +158,8 @@ def _preview(
     expires_at: float,
     forward_host: int,
     app_cors: int,
+    wake: int,
 ) -> PreviewRow:
     """A row of `_ROW`."""
-    grant = _grant(grant_id, vm_id, port, expires_at, forward_host, app_cors)
+    grant = _grant(grant_id, vm_id, port, expires_at, forward_host, app_cors, wake)
     return PreviewRow(tokens.preview_id(digest), grant, created_at, label)

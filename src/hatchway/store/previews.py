@@ -51,6 +51,7 @@ class Previews:
         *,
         forward_host: bool = False,
         app_cors: bool = False,
+        wake: bool = True,
         label: str = "",
     ) -> tuple[str, Grant]:
         """Make a preview; it is on disk when this returns.
@@ -61,6 +62,7 @@ class Previews:
             expires_in_seconds: its life, already validated.
             forward_host: the service is told its public host.
             app_cors: the service answers for CORS itself.
+            wake: visitors may wake the VM.
             label: what to know it again by, already validated.
 
         Returns:
@@ -72,7 +74,7 @@ class Previews:
         token = tokens.mint()
         digest = tokens.digest(token)
         now = self._clock()
-        wanted = Grant(0, vm_id, port, now + expires_in_seconds, forward_host, app_cors)
+        wanted = Grant(0, vm_id, port, now + expires_in_seconds, forward_host, app_cors, wake)
 
         def insert(connection: sqlite3.Connection) -> Grant:
             return rows.insert(connection, digest, wanted, now, label)

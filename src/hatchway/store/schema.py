@@ -47,6 +47,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What somebody wrote on a preview to know it again; nothing depends on it.
         "ALTER TABLE previews ADD COLUMN label TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # 0 or 1: whether visitors may wake the VM. Those made before could not know it asleep: they wake it.
+        "ALTER TABLE previews ADD COLUMN wake INTEGER NOT NULL DEFAULT 1",
+        # Seconds; -1 is never, NULL is as the kind of VM has it.
+        "ALTER TABLE vms ADD COLUMN pause_after REAL",
+        "ALTER TABLE vms ADD COLUMN sleep_after REAL",
+        # Declared services: the spec is JSON, as `hatchway.store.services` reads it.
+        """
+        CREATE TABLE services (
+            vm_id TEXT NOT NULL REFERENCES vms (id),
+            name TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            PRIMARY KEY (vm_id, name)
+        ) STRICT
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

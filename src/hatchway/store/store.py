@@ -12,6 +12,7 @@ from hatchway.errors import Conflict
 from hatchway.store.database import Database
 from hatchway.store.failures import translate
 from hatchway.store.previews import Previews
+from hatchway.store.services import Services
 from hatchway.store.vms import Vms
 
 DATABASE = "hatchway.db"
@@ -25,11 +26,12 @@ def _skip_none(_: int) -> bool:
 class Store:
     """All that outlives the process. Made by `Store.open`."""
 
-    def __init__(self, db: Database, lock: int, vms: Vms, previews: Previews) -> None:
+    def __init__(self, db: Database, lock: int, vms: Vms, previews: Previews, services: Services) -> None:
         self._db = db
         self._lock = lock
         self.vms = vms
         self.previews = previews
+        self.services = services
 
     @classmethod
     async def open(
@@ -59,7 +61,7 @@ class Store:
             os.close(lock)
             raise
         previews = Previews(db, clock)
-        return cls(db, lock, Vms(db, previews, skip_slots), previews)
+        return cls(db, lock, Vms(db, previews, skip_slots), previews, Services(db))
 
     async def close(self) -> None:
         """Finish what was asked for, close the database and give the data directory free.

@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hatchway.errors import Unavailable
+from hatchway.errors import NotFound, Unavailable
 from hatchway.store.database import Database
 from hatchway.store.preview_rows import Deleted, delete_of_vm
 from hatchway.store.previews import Previews
@@ -18,12 +18,12 @@ ID_ALPHABET = string.ascii_lowercase + string.digits
 MAX_SLOT = 60_000
 """The last slot: a uid is 32 bits wide and a VM's uid range usually 16, less what the host uses itself."""
 
-_ROW = "id, name, key, slot, created_at, destroyed_at"
+_ROW = "id, name, key, slot, created_at, destroyed_at, pause_after, sleep_after"
 _BY_ID = f"SELECT {_ROW} FROM vms WHERE id = ? AND destroyed_at IS NULL"  # noqa: S608 - constant text
 _BY_KEY = f"SELECT {_ROW} FROM vms WHERE name = ? AND key = ? AND destroyed_at IS NULL"  # noqa: S608
 _LIVE = f"SELECT {_ROW} FROM vms WHERE destroyed_at IS NULL ORDER BY created_at, rowid"  # noqa: S608
 _DESTROYED = f"SELECT {_ROW} FROM vms WHERE destroyed_at IS NOT NULL ORDER BY destroyed_at, rowid"  # noqa: S608
-_INSERT = f"INSERT INTO vms ({_ROW}) VALUES (?, ?, ?, ?, ?, NULL)"  # noqa: S608
+_INSERT = f"INSERT INTO vms ({_ROW}) VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL)"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ class VmRow:
     """Seconds since the epoch."""
     destroyed_at: float | None = None
     """Seconds since the epoch; None while the VM lives."""
+    pause_after: float | None = None
+    """After how many idle seconds it is paused; `NEVER`; None: as its kind has it."""
+    sleep_after: float | None = None
+    """The same for sleep."""
+
+
+NEVER = -1.0
+"""Stands for no number of seconds."""
 
 
 class Vms:
@@ -110,6 +118,22 @@ class Vms:
         rows = await self._db.read(lambda connection: [VmRow(*row) for row in connection.execute(_LIVE)])
         return [row for row in rows if name in (None, row.name) and key in (None, row.key)]
 
+    async def set_idle(self, vm_id: str, pause_after: float | None, sleep_after: float | None) -> None:
+        """Set after how many idle seconds a VM is paused and put to sleep; see `VmRow`.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+
+        def update(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "UPDATE vms SET pause_after = ?, sleep_after = ? WHERE id = ? AND destroyed_at IS NULL",
+                (pause_after, sleep_after, vm_id),
+            ).rowcount
+
+        if await self._db.write(update) != 1:
+            raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
+
     async def mark_destroyed(self, vm_id: str, now: float) -> tuple[int, ...]:
         """End a VM: its key is free and its previews are revoked at once. Doing it again does nothing.
 
@@ -121,6 +145,7 @@ class Vms:
             connection.execute(
                 "UPDATE vms SET destroyed_at = ? WHERE id = ? AND destroyed_at IS NULL", (now, vm_id)
             )
+            connection.execute("DELETE FROM services WHERE vm_id = ?", (vm_id,))
             return delete_of_vm(connection, vm_id)
 
         deleted = await self._db.write(mark, self._previews.forget)
@@ -152,7 +177,9 @@ class Vms:
         )
 
 
-def _row(row: tuple[str, str, str, int, float, float | None] | None) -> VmRow | None:
+def _row(
+    row: tuple[str, str, str, int, float, float | None, float | None, float | None] | None,
+) -> VmRow | None:
     return None if row is None else VmRow(*row)
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.dial import Dialer
 from hatchway.vm.machine_files import MachineFiles
 from hatchway.vm.processes import Processes
 from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest, Started
+from hatchway.vm.sandbox.channel import GuestRefusal, vm_failed
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
 from hatchway.vm.waiting_room import WaitingRoom
 
 SHELL = "/bin/sh"
+_FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
+"""Between two looks at what still runs of a VM that ends, in seconds."""
 
 
 class Machine(MachineFiles):
@@ -27,6 +32,8 @@ class Machine(MachineFiles):
         self._dialer = Dialer(guest.channel, guest.sockets)
         self.processes = processes
         self._waiting_room = WaitingRoom(self._dialer, processes)
+        self.expect_ports = self._waiting_room.expect
+        """See `WaitingRoom.expect`."""
         processes.attach(guest.channel)
         self._channel.ended.add_done_callback(lambda _: self._ended())
 
@@ -62,6 +69,49 @@ class Machine(MachineFiles):
         """End every process in it at once, and wait until they are gone."""
         self._channel.kill()
         await self._channel.wait_ended()
+
+    async def end(self, grace_seconds: float) -> None:
+        """Ask every process in it to end (SIGTERM), wait until they have or the time is up, then `stop`.
+
+        Args:
+            grace_seconds: how long they may take.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace_seconds
+        try:
+            if await self.processes.youngest() is not None:
+                await self._ask("terminate")
+            pause = _FIRST_LOOK
+            while await self.processes.youngest() is not None and loop.time() < deadline:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_LOOK)
+        except Unavailable:
+            pass  # it has ended meanwhile
+        await self.stop()
+
+    async def freeze(self) -> None:
+        """Stop every process in it where it is. Nothing may use the VM until `thaw`.
+
+        Raises:
+            Unavailable: `vm_stopped`, `vm_failed`.
+        """
+        await self._ask("freeze")
+
+    async def thaw(self) -> None:
+        """Let its processes go on; those that the guest had stopped itself stay so.
+
+        Raises:
+            Unavailable: `vm_stopped`, `vm_failed`.
+        """
+        await self._ask("thaw")
+
+    async def _ask(self, operation: str) -> None:
+        try:
+            _answer, fds = await self._channel.request(operation)
+        except GuestRefusal:
+            raise vm_failed() from None
+        for fd in fds:
+            os.close(fd)  # no answer to these has any
 
     async def dial(
         self,

@@ -1,4 +1,4 @@
-"""VMs by key and id: get or create, boot on first use, destroy."""
+"""VMs by key and id: get or create, wake on use, put to sleep, destroy."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from hatchway.errors import HatchwayError, NotFound, Unavailable
-from hatchway.options import VmOptions
+from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
+from hatchway.options import IdleOptions, VmOptions
 from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
-from hatchway.store.vms import VmRow
+from hatchway.store.vms import NEVER, VmRow
 from hatchway.vm.background import Background
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
+from hatchway.vm.life import Life
 from hatchway.vm.machine import Machine
 from hatchway.vm.records import VmInfo
 from hatchway.vm.sandbox.sandbox import Sandbox
+from hatchway.vm.service_log import remove_logs
+from hatchway.vm.supervisor import Supervisor
+from hatchway.vm.traffic import NoTraffic, Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ class VmManager:
         sandbox: where they run.
         kinds: the options of each kind of VM, by name.
         cache_dir: where provided software is kept.
+        logs_dir: where the logs of declared services are kept.
         clock: seconds since the epoch.
     """
 
@@ -41,6 +47,7 @@ class VmManager:
         sandbox: Sandbox,
         kinds: Mapping[str, VmOptions],
         cache_dir: Path,
+        logs_dir: Path,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -48,10 +55,12 @@ class VmManager:
         self._kinds = dict(kinds)
         self._software = SoftwareProvider(cache_dir)
         self._clock = clock
-        self._machines: dict[str, Machine] = {}
-        self._boots: dict[str, asyncio.Task[Machine]] = {}
+        self._logs_dir = logs_dir
+        self._lives: dict[str, Life] = {}
+        self.traffic: Traffic = NoTraffic()
+        """What goes on between visitors and VMs; set by who relays it."""
         self._destroying: dict[str, asyncio.Task[tuple[int, ...]]] = {}
-        self._events: dict[str, EventLog] = {}
+        self._sleeping: set[asyncio.Task[None]] = set()
         self._removals = Background()
         self._closing = False
 
@@ -72,6 +81,10 @@ class VmManager:
         row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock())
         return self._info(row), created
 
+    def lives(self) -> list[tuple[str, Life]]:
+        """The VMs that were used since the server started, by id."""
+        return list(self._lives.items())
+
     async def list(self, name: str | None = None, key: Key | None = None) -> list[VmInfo]:
         """VMs in the order they were made: every one, or those of a kind or key."""
         text = None if key is None else format_key(key)
@@ -90,41 +103,116 @@ class VmManager:
         return self._kinds.get(name, VmOptions())
 
     async def running(self, vm_id: str) -> Machine:
-        """The VM, running: booted if it is not, once however many ask.
+        """The VM, running: woken if it is not, once however many ask. It may be paused again: see `using`.
 
         Raises:
             NotFound: `vm_not_found`.
             Unavailable: `vm_boot_failed`, and what its software cannot provide; `stopping`.
         """
-        machine = self._machines.get(vm_id)
-        if machine is not None and machine.is_running:
-            return machine
-        boot = self._boots.get(vm_id)
-        if boot is None:
+        life = self._lives.get(vm_id)
+        machine = None if life is None else life.machine
+        if life is None or machine is None:
+            life = await self.life(vm_id)
             if self._closing:
                 raise Unavailable("stopping", "the server is stopping", "try again when it is back")
-            boot = asyncio.get_running_loop().create_task(self._boot(vm_id))
-            self._boots[vm_id] = boot
-            boot.add_done_callback(lambda task: self._booted(vm_id, task))
-        # Whoever asked first may be cancelled; the others still wait for this boot.
-        return await asyncio.shield(boot)
+            machine = await life.wake()
+        life.used()
+        return machine
 
     @asynccontextmanager
     async def using(self, vm_id: str) -> AsyncIterator[Machine]:
-        """The VM, running, and kept running for as long as the context lasts.
+        """The VM, running, and kept from being paused or put to sleep for want of use as long as the context lasts.
 
         Raises:
             NotFound: `vm_not_found`.
             Unavailable: as for `running`.
         """
-        yield await self.running(vm_id)
+        life = await self.life(vm_id)
+        life.begin_use()
+        try:
+            yield await self.running(vm_id)
+        finally:
+            life.end_use()
 
-    def events(self, vm_id: str) -> EventLog:
-        """What has happened in a VM since the server started."""
-        log = self._events.get(vm_id)
-        if log is None:
-            log = self._events[vm_id] = EventLog(self._clock)
-        return log
+    def is_awake(self, vm_id: str) -> bool:
+        """Whether the VM runs right now, unpaused. Costs a look-up."""
+        life = self._lives.get(vm_id)
+        return life is not None and life.machine is not None
+
+    async def life(self, vm_id: str) -> Life:
+        """The life of a VM, whatever state it is in.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        life = self._lives.get(vm_id)
+        if life is None:
+            row = await self._row(vm_id)
+            specs = await self._store.services.of_vm(vm_id)
+            life = self._lives.get(vm_id)  # another may have asked meanwhile
+            if life is None:
+                if vm_id in self._destroying:
+                    raise _vm_not_found()
+                life = self._new_life(row)
+                life.supervisor.load(specs)
+        return life
+
+    async def events(self, vm_id: str) -> EventLog:
+        """What has happened in a VM since the server started.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        return (await self.life(vm_id)).events
+
+    async def pause(self, vm_id: str) -> None:
+        """Freeze a VM that nobody uses. Paused or asleep already is fine.
+
+        Raises:
+            NotFound: `vm_not_found`.
+            Conflict: `vm_in_use`.
+        """
+        life = await self.life(vm_id)
+        if not await life.pause(partial(self.may_pause, vm_id)) and life.state == "running":
+            raise Conflict(
+                "vm_in_use",
+                "the VM is in use: a connection, a command or a shell is open",
+                "end what uses it, or put it to sleep, which ends it all",
+            )
+
+    def may_pause(self, vm_id: str) -> bool:
+        """Whether no connection into the VM is in use; if so, those that idle are dropped, in this very step."""
+        if vm_id in self.traffic.busy_vms():
+            return False
+        self.traffic.forget_vm(vm_id)  # a frozen service would not notice a request on one of them
+        return True
+
+    async def sleep(self, vm_id: str) -> None:
+        """End a VM's processes, whoever uses them, and keep its disk. Asleep already is fine.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        await asyncio.shield(self.sleep_soon(await self.life(vm_id)))
+        self.traffic.forget_vm(vm_id)
+
+    def sleep_soon(self, life: Life, may: Callable[[], bool] = lambda: True) -> asyncio.Task[None]:
+        """As `Life.sleep`, in a task of its own: once begun it is finished, even if whoever asked is cancelled."""
+        sleeping = asyncio.get_running_loop().create_task(life.sleep(may))
+        self._sleeping.add(sleeping)
+        sleeping.add_done_callback(self._sleeping.discard)
+        return sleeping
+
+    async def set_idle(self, vm_id: str, options: IdleOptions) -> VmInfo:
+        """Set after how long without use a VM is paused and put to sleep, durably.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        stored = (NEVER if each is None else each for each in (options.pause_after, options.sleep_after))
+        await self._store.vms.set_idle(vm_id, *stored)
+        (await self.life(vm_id)).idle = options
+        return await self.get(vm_id)
 
     async def destroy(self, vm_id: str) -> tuple[int, ...]:
         """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
@@ -147,44 +235,35 @@ class VmManager:
     async def close(self) -> None:
         """End every VM and wait until nothing of them runs."""
         self._closing = True
-        for boot in list(self._boots.values()):
-            boot.cancel()
-        await asyncio.gather(*self._boots.values(), return_exceptions=True)
-        await asyncio.gather(*self._destroying.values(), return_exceptions=True)
-        await asyncio.gather(*(machine.stop() for machine in self._machines.values()))
+        await asyncio.gather(*self._destroying.values(), *self._sleeping, return_exceptions=True)
+        await asyncio.gather(*(life.close() for life in self._lives.values()))
         await self._removals.finish()
-        self._machines.clear()
+        self._lives.clear()
 
     async def _row(self, vm_id: str) -> VmRow:
         row = await self._store.vms.by_id(vm_id)
         if row is None:
-            raise NotFound(
-                "vm_not_found", "there is no such VM", "it may have been destroyed: get or create it"
-            )
+            raise _vm_not_found()
         return row
 
-    async def _boot(self, vm_id: str) -> Machine:
-        row = await self._row(vm_id)
+    def _new_life(self, row: VmRow) -> Life:
+        events = EventLog(self._clock)
+        supervisor = Supervisor(self._logs_dir / row.id, events)
+        life = Life(partial(self._boot, row), supervisor, events, self._idle(row))
+        self._lives[row.id] = life
+        return life
+
+    async def _boot(self, row: VmRow) -> Machine:
         options = self.kind_of(row.name)
         layers = await self._software.layers(options.software)
-        machine = await Machine.boot(self._sandbox, vm_id, row.slot, options.limits, layers)
-        self._machines[vm_id] = machine
-        machine.ended.add_done_callback(lambda _: self._ended(vm_id, machine))
-        return machine
-
-    def _booted(self, vm_id: str, task: asyncio.Task[Machine]) -> None:
-        del self._boots[vm_id]
-        if not task.cancelled():
-            task.exception()  # whoever asked has been told, unless all of them have gone
+        return await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
 
     async def _destroy(self, vm_id: str) -> tuple[int, ...]:
         revoked = await self._store.vms.mark_destroyed(vm_id, self._clock())
-        boot = self._boots.get(vm_id)
-        if boot is not None:
-            await asyncio.wait([boot])
-        machine = self._machines.pop(vm_id, None)
-        if machine is not None:
-            await machine.stop()
+        life = self._lives.get(vm_id)
+        if life is not None:
+            await life.end("destroy")
+            self._lives.pop(vm_id, None)
         self._remove_soon(vm_id)
         return revoked
 
@@ -193,14 +272,11 @@ class VmManager:
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
 
-    def _ended(self, vm_id: str, machine: Machine) -> None:
-        if self._machines.get(vm_id) is machine:
-            del self._machines[vm_id]
-
     def _remove_soon(self, vm_id: str) -> None:
         async def remove() -> None:
             try:
                 await self._sandbox.remove(vm_id)
+                remove_logs(self._logs_dir / vm_id)
                 await self._store.vms.purge(vm_id)
             except (OSError, HatchwayError) as error:
                 why = error.strerror if isinstance(error, OSError) else error.message
@@ -209,11 +285,31 @@ class VmManager:
         self._removals.start(remove())
 
     def _info(self, row: VmRow) -> VmInfo:
-        machine = self._machines.get(row.id)
+        life = self._lives.get(row.id)
+        idle = self._idle(row)
         return VmInfo(
             id=row.id,
             name=row.name,
             key=unformat_key(row.key),
-            state="running" if machine is not None and machine.is_running else "stopped",
+            state="asleep" if life is None else life.state,
             created_at=row.created_at,
+            pause_after=idle.pause_after,
+            sleep_after=idle.sleep_after,
         )
+
+    def _idle(self, row: VmRow) -> IdleOptions:
+        """What holds for this VM: its own, else its kind's."""
+        kind = self.kind_of(row.name).idle
+        return IdleOptions(
+            _seconds(row.pause_after, kind.pause_after), _seconds(row.sleep_after, kind.sleep_after)
+        )
+
+
+def _seconds(stored: float | None, of_kind: float | None) -> float | None:
+    if stored is None:
+        return of_kind
+    return None if stored == NEVER else stored
+
+
+def _vm_not_found() -> NotFound:
+    return NotFound("vm_not_found", "there is no such VM", "it may have been destroyed: get or create it")

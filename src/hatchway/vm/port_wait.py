@@ -6,6 +6,7 @@ by a command of `exec`, or by another process in the VM. The first row that appl
 
 | in the VM | the request |
 |---|---|
+| a declared service of that port is starting, or about to be started again | waits |
 | a process runs that started within the window | waits |
 | the program spawned last has ended | is told its end at once, whatever older processes run |
 | nothing was spawned, and the VM booted within the window | waits: what is to listen may be about to be started |
@@ -53,11 +54,13 @@ class Facts:
     """Whether the program spawned last has ended; False if none was spawned."""
     spawned: bool
     """Whether any was spawned."""
+    expected: bool = False
+    """Whether the port's declared service is not ready yet and has not been given up."""
 
 
 def decide(facts: Facts, since: float) -> Decision:
     """What becomes of a request whose window begins at `since`."""
-    if facts.youngest is not None and facts.youngest >= since:
+    if facts.expected or (facts.youngest is not None and facts.youngest >= since):
         return Decision.WAIT
     if facts.last_spawned_ended:
         return Decision.EXITED

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from hatchway.preview.grant import CorsMode
+from hatchway.vm.states import VmState
 
-VmState = Literal["running", "stopped"]
 ProcessState = Literal["running", "exited"]
 SystemProcessState = Literal[
     "running", "sleeping", "disk_sleep", "stopped", "tracing_stop", "zombie", "dead", "idle", "unknown"
@@ -33,9 +33,13 @@ class VmInfo:
     key: tuple[str, ...]
     """The key it is found by, as its parts."""
     state: VmState
-    """A stopped VM starts by itself on first use."""
+    """One that is paused or asleep wakes by itself with its next use."""
     created_at: float
     """Seconds since the epoch."""
+    pause_after: float | None = None
+    """After how many seconds without use it is paused; None: never."""
+    sleep_after: float | None = None
+    """After how many seconds without use it is put to sleep; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,8 @@ class MintedPreview:
     """Who answers for CORS: the gateway, or the service itself."""
     label: str = ""
     """What somebody wrote on it to know it again."""
+    wake: bool = True
+    """Whether visitors wake the VM if it is paused or asleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,3 +284,5 @@ class PreviewInfo:
     """Who answers for CORS: the gateway, or the service itself."""
     label: str
     """What somebody wrote on it to know it again."""
+    wake: bool = True
+    """Whether visitors wake the VM if it is paused or asleep."""

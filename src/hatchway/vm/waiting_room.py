@@ -41,6 +41,11 @@ class WaitingRoom:
         self._processes = processes
         self._booted = self._loop.time()
         self._watches: dict[int, _Watch] = {}
+        self._is_expected: Callable[[int], bool] = lambda _port: False
+
+    def expect(self, is_expected: Callable[[int], bool]) -> None:
+        """Have those wait for whose port `is_expected` says that a declared service will listen on it."""
+        self._is_expected = is_expected
 
     async def dial(
         self, port: int, *, connect_seconds: float, wait_seconds: float, arrived: float
@@ -65,7 +70,7 @@ class WaitingRoom:
                 sock = await self._dialer.connect(port, connect_seconds)
                 if sock is not None:
                     return sock
-                facts = await self._look(since)
+                facts = await self._look(port, since)
                 decision = decide(facts, since)
                 if decision is Decision.EXITED:
                     raise self._process_exited(port)
@@ -90,7 +95,7 @@ class WaitingRoom:
             watch.give(None)
         self._watches.clear()
 
-    async def _look(self, since: float) -> Facts:
+    async def _look(self, port: int, since: float) -> Facts:
         last = self._processes.last_spawned()
         if last is not None and last.started >= since and not last.exit.done():
             youngest: float | None = last.started  # young enough: the guest need not be asked
@@ -102,6 +107,7 @@ class WaitingRoom:
             youngest=youngest,
             spawned=last is not None,
             last_spawned_ended=last is not None and last.exit.done(),
+            expected=self._is_expected(port),
         )
 
     def _process_exited(self, port: int) -> HatchwayError:
@@ -129,7 +135,7 @@ class WaitingRoom:
         """Ask for the port until something listens, or the program spawned last has ended and nothing else may."""
         probe = self._dialer.probe(port)
         try:
-            if await self._listens(probe, since, watch):
+            if await self._listens(probe, port, since, watch):
                 watch.give(probe.take())
             else:
                 watch.fail(lambda: self._process_exited(port))
@@ -141,7 +147,7 @@ class WaitingRoom:
                 del self._watches[port]
             watch.give(None)
 
-    async def _listens(self, probe: PortProbe, since: float, watch: _Watch) -> bool:
+    async def _listens(self, probe: PortProbe, port: int, since: float, watch: _Watch) -> bool:
         began = self._loop.time()
         look_pause, look_at = _FIRST_LOOK, began + _FIRST_LOOK
         while True:
@@ -151,7 +157,7 @@ class WaitingRoom:
             if await probe.ask():
                 return True
             if self._loop.time() >= look_at:
-                watch.facts = await self._look(since)
+                watch.facts = await self._look(port, since)
                 if decide(watch.facts, since) is Decision.EXITED:
                     return False
                 look_pause = min(2 * look_pause, _LONGEST_LOOK)

@@ -41,7 +41,7 @@ VM_INFO = {
     "id": VM_ID,
     "name": "vm",
     "key": ["my-agent", "a/b"],
-    "state": "stopped",
+    "state": "asleep",
     "created_at": "2030-01-02T03:04:05Z",
 }
 
@@ -50,7 +50,7 @@ def test_all_vms(client: Client, server: StubServer) -> None:
     server.on("GET", "/api/vms", answer({"vms": [VM_INFO, {**VM_INFO, "state": "running", "more": 1}]}))
     one, two = client.list_vms()
     assert one == VmInfo(
-        VM_ID, "vm", ("my-agent", "a/b"), "stopped", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+        VM_ID, "vm", ("my-agent", "a/b"), "asleep", datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
     )
     assert two == replace(one, state="running")
     server.on("GET", VM, answer(VM_INFO))

@@ -31,7 +31,7 @@ async def test_previews_are_listed_without_their_tokens(agent: Agent) -> None:
     assert near(listed[0].created_at, 0)
     assert first.label == "für Ana 🎈"
     assert not any(preview.token in repr(listed) for preview in (first, second))
-    assert (await agent.info()).state == "stopped", "none of it starts the VM"
+    assert (await agent.info()).state == "asleep", "none of it starts the VM"
 
 
 async def test_previews_are_revoked_by_id_and_all_at_once(agent: Agent) -> None:
@@ -91,7 +91,7 @@ async def test_a_vm_is_found_without_being_made(agent: Agent, client: AsyncClien
     made = await client.vm.get_or_create(key).info()
     found = await client.vm.get(key)
     assert await found.info() == made
-    assert (made.kind, made.key, made.state) == ("vm", tuple(key), "stopped")
+    assert (made.kind, made.key, made.state) == ("vm", tuple(key), "asleep")
     assert near(made.created_at, 0)
     assert made in await client.list_vms()
     await found.write_file("/home/user/x", "x")

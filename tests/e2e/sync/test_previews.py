@@ -30,7 +30,7 @@ def test_previews_are_listed_without_their_tokens(agent: SyncAgent) -> None:
     assert near(listed[0].created_at, 0)
     assert first.label == "für Ana 🎈"
     assert not any(preview.token in repr(listed) for preview in (first, second))
-    assert (agent.info()).state == "stopped", "none of it starts the VM"
+    assert (agent.info()).state == "asleep", "none of it starts the VM"
 
 
 def test_previews_are_revoked_by_id_and_all_at_once(agent: SyncAgent) -> None:
@@ -90,7 +90,7 @@ def test_a_vm_is_found_without_being_made(agent: SyncAgent, client: Client) -> N
     made = client.vm.get_or_create(key).info()
     found = client.vm.get(key)
     assert found.info() == made
-    assert (made.kind, made.key, made.state) == ("vm", tuple(key), "stopped")
+    assert (made.kind, made.key, made.state) == ("vm", tuple(key), "asleep")
     assert near(made.created_at, 0)
     assert made in client.list_vms()
     found.write_file("/home/user/x", "x")

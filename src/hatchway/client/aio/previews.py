@@ -23,6 +23,7 @@ class Previews(VmActions):
         forward_host: bool = False,
         cors: CorsMode = "open",
         label: str = "",
+        wake: bool = True,
     ) -> Preview:
         """Let whoever holds the preview's URL reach one port of the VM until it expires or is revoked.
 
@@ -36,6 +37,8 @@ class Previews(VmActions):
                 `"app"`: preflights and all answers pass untouched, and the service decides.
             label: what to know it again by in `list_previews`: one line of at most 200 characters. Visitors never see
                 it.
+            wake: let visitors wake the VM when it is paused or asleep. If not, they are told that it is
+                (`vm_asleep`). What only reads links to show what is behind them never wakes it.
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_expiry`, `invalid_cors`, `invalid_label`, naming the limits.
@@ -50,6 +53,8 @@ class Previews(VmActions):
             body["cors"] = cors
         if label != "":
             body["label"] = label
+        if wake is not True:
+            body["wake"] = wake
         answer = await self._vm.call("POST", "/previews", wire.Preview, body=body)
         return answer.public()
 

@@ -314,6 +314,11 @@ def vm_stopped() -> Unavailable:
     return Unavailable("vm_stopped", "the VM has stopped", "try again: the VM starts on its next use")
 
 
+def vm_failed() -> Unavailable:
+    """The error for a VM that could not do what it always can."""
+    return Unavailable("vm_failed", "the VM could not do what was asked", "try again, or put it to sleep")
+
+
 def _as_it_is(answer: Answer, fds: list[int]) -> tuple[Answer, list[int]]:
     return answer, fds
 

@@ -11,6 +11,7 @@ process it started.
   namespace it was made in).
 - `youngest`: how long ago the youngest process in the VM began.
 - `processes`: those in the VM, page by page.
+- `freeze`, `thaw`, `terminate`: all of them.
 - the file requests of `guest_files`; what of them takes long is done by the children of `guest_worker`.
 
 When the server goes, the socket closes, this process ends, and the kernel ends everything else in its pid namespace.
@@ -29,6 +30,7 @@ from typing import NoReturn
 
 from hatchway.vm.sandbox import capabilities, guest_files, guest_processes, rlimits, root_fs, syscalls, wire
 from hatchway.vm.sandbox.descriptors import close_fds_except
+from hatchway.vm.sandbox.guest_freezer import Freezer
 from hatchway.vm.sandbox.guest_worker import Workers
 from hatchway.vm.sandbox.wire import Message
 
@@ -178,6 +180,7 @@ class GuestInit:
             "sockets": self._sockets,
             "youngest": self._youngest,
             "processes": self._page_of_processes,
+            **Freezer(self._workers.pids).operations,
             **self._files.operations,
         }
 

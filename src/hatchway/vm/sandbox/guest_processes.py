@@ -53,6 +53,18 @@ def youngest_age(workers: Collection[int] = ()) -> float | None:
     return _age(max(starts)) if starts else None
 
 
+def stopped() -> frozenset[int]:
+    """The processes that a signal has stopped."""
+    return frozenset(
+        pid for pid in _pids() if (stat := _stat(pid)) is not None and stat.fields[_STATE] == b"T"
+    )
+
+
+def others(workers: Collection[int]) -> list[int]:
+    """Every process but PID 1 and its workers, the newest first."""
+    return sorted((pid for pid in _pids() if pid != 1 and pid not in workers), reverse=True)
+
+
 def page(after: int, workers: Collection[int] = ()) -> Message:
     """The processes with the lowest pids above `after`, as many as fit, and the highest pid there is now (`last`).
 
