@@ -21,6 +21,7 @@ async def test_create_and_expire(client: httpx.AsyncClient, services: Any, vm: s
         "forward_host": False,
         "cors": "open",
         "label": "",
+        "wake": True,
     }
     for expired in (True, False):
         answer = await client.post(f"{vm}/previews/expire", json={"token": token})
@@ -118,6 +119,7 @@ async def test_the_list(client: httpx.AsyncClient, vm: str) -> None:
         "forward_host": True,
         "cors": "app",
         "label": "für Ana 🎈",
+        "wake": True,
     }
     assert [each["id"] for each in answer.json()["previews"]] == [first["id"], second["id"]]
     assert first["token"] not in answer.text

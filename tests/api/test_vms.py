@@ -25,6 +25,8 @@ async def test_get_or_create(client: httpx.AsyncClient) -> None:
         "key": ["my-agent"],
         "state": "running",
         "created_at": "1970-01-12T13:46:40.500000Z",
+        "pause_after": None,
+        "sleep_after": None,
     }
     assert (await client.get("/api/vms")).json() == {"vms": [first.json(), other.json()]}
     assert (await client.get(f"/api/vms/{first.json()['id']}")).json() == first.json()

@@ -22,6 +22,7 @@ MADE = {
     "forward_host": False,
     "cors": "open",
     "label": "",
+    "wake": True,
 }
 PREVIEWS = ("POST", f"{VM}/previews")
 EXPIRE = ("POST", f"{VM}/previews/expire")
@@ -33,6 +34,7 @@ LISTED = {
     "forward_host": False,
     "cors": "open",
     "label": "",
+    "wake": True,
 }
 
 

@@ -11,9 +11,11 @@ from hatchway.errors import HatchwayError
 from hatchway.store.database import Database, run_together
 from hatchway.store.worker import Job
 
+COLUMNS = "(id, name, key, slot, created_at, destroyed_at)"
+
 
 def insert(number: int, name: str = "vm") -> str:
-    return f"INSERT INTO vms VALUES ('id{number}', '{name}', 'key{number}', {number}, 0, NULL)"
+    return f"INSERT INTO vms {COLUMNS} VALUES ('id{number}', '{name}', 'key{number}', {number}, 0, NULL)"
 
 
 def count(connection: sqlite3.Connection) -> int:

@@ -335,7 +335,7 @@ async def test_the_id_of_a_grant_is_never_used_again(store: Store, vm_id: str) -
         (preview_rows._DELETE_GRANT, (1,), "PRIMARY KEY"),
         (preview_rows._DELETE_OF_VM, ("vm",), "previews_by_vm"),
         (preview_rows._DELETE_EXPIRED, (0.0, 1), "previews_by_expiry"),
-        (preview_rows._INSERT, (b"", 1, 0.0, 0.0, 0, 0, "", "vm"), "sqlite_autoindex_vms_1"),
+        (preview_rows._INSERT, (b"", 1, 0.0, 0.0, 0, 0, 1, "", "vm"), "sqlite_autoindex_vms_1"),
     ],
 )
 def test_no_statement_reads_more_than_its_rows(

@@ -43,7 +43,7 @@ def test_only_what_is_missing_is_applied(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.migrate(connection)
-    connection.execute("INSERT INTO vms VALUES ('a', 'vm', 'k', 0, 1.0, NULL)")
+    connection.execute("INSERT INTO vms (id, name, key, slot, created_at) VALUES ('a', 'vm', 'k', 0, 1.0)")
     monkeypatch.setattr(
         schema, "MIGRATIONS", (*schema.MIGRATIONS, ("ALTER TABLE vms ADD COLUMN label TEXT",))
     )

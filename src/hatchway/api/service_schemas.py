@@ -23,7 +23,7 @@ class DeclareService(Body):
     port: Annotated[
         Any,
         Meta(
-            description="The TCP port that it listens on; without one it is ready once it runs.",
+            description="The TCP port that it listens on; without one it is ready once it has run for a moment.",
             extra_json_schema={"type": ["integer", "null"], "minimum": 1, "maximum": 65535},
         ),
     ] = None

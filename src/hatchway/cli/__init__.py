@@ -1,7 +1,8 @@
 """The `hatchway` command: one module per noun or verb. Data goes to stdout, everything else to stderr.
 
 - `app`: the command itself: its nouns, and how errors are told.
-- `serve`, `doctor`, `software`, `vm`, `preview`, `demo`: a server, its VMs, their previews.
+- `serve`, `doctor`, `software`, `vm` with `vm_states`, `service`, `preview`, `demo`: a server, its VMs, their declared
+  services and previews.
 - `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
   `fetch`: its services.
 - `show_config`: what `serve --show-config` prints.

@@ -28,6 +28,7 @@ from hatchway.cli import (  # the modules are named as their commands
     ps,
     rm,
     serve,
+    service,
     shells,
     software,
     spawn,
@@ -78,6 +79,7 @@ app.command()(mv.mv)
 app.command()(rm.rm)
 app.command()(fetch.fetch)
 app.add_typer(vm.app, name="vm")
+app.add_typer(service.app, name="service")
 app.add_typer(preview.app, name="preview")
 app.add_typer(software.app, name="software")
 

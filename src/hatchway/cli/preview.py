@@ -60,6 +60,9 @@ def create(
     label: LabelOption = "",
     forward_host: ForwardHostOption = False,
     cors: CorsOption = "open",
+    wake: Annotated[
+        bool, typer.Option("--wake/--no-wake", help="Whether visitors wake the VM when it is asleep.")
+    ] = True,
     qr: Annotated[
         bool, typer.Option("--qr", help="Show the URL as a QR code too, on standard error.")
     ] = False,
@@ -71,7 +74,7 @@ def create(
 
     async def make(agent: Agent) -> Preview:
         return await agent.create_signed_preview_url(
-            port, expires_in, forward_host=forward_host, cors=cors, label=label
+            port, expires_in, forward_host=forward_host, cors=cors, label=label, wake=wake
         )
 
     preview = with_agent(url, kind, key, make)
@@ -87,6 +90,7 @@ def create(
                 "forward_host": preview.forward_host,
                 "cors": preview.cors,
                 "label": preview.label,
+                "wake": preview.wake,
             }
         )
     else:
@@ -217,7 +221,8 @@ def _say_what_it_is(preview: Preview) -> None:
 
 
 def _options(preview: PreviewInfo) -> list[str]:
-    return ["forward-host"] * preview.forward_host + ["cors=app"] * (preview.cors == "app")
+    options = ["forward-host"] * preview.forward_host + ["cors=app"] * (preview.cors == "app")
+    return options + ["no-wake"] * (not preview.wake)
 
 
 def _json(preview: PreviewInfo) -> dict[str, Any]:
@@ -229,4 +234,5 @@ def _json(preview: PreviewInfo) -> dict[str, Any]:
         "forward_host": preview.forward_host,
         "cors": preview.cors,
         "label": preview.label,
+        "wake": preview.wake,
     }

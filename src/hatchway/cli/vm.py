@@ -1,4 +1,4 @@
-"""`hatchway vm list|create|show|destroy`: the VMs of a server."""
+"""`hatchway vm list|create|show|wake|pause|sleep|idle|destroy`: the VMs of a server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hatchway.cli import vm_states
 from hatchway.cli.options import (
     DEFAULT_KIND,
     DEFAULT_URL,
@@ -25,6 +26,8 @@ from hatchway.printable import printable
 from hatchway.vm.key import format_key, unformat_key
 
 app = typer.Typer(help="The VMs of a server.", no_args_is_help=True)
+for change in (vm_states.wake, vm_states.pause, vm_states.sleep, vm_states.idle):
+    app.command()(change)
 
 
 @app.command("list", help=f"List all VMs, oldest first. {HOW_LISTS_ARE_PRINTED}")

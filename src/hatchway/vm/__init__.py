@@ -1,7 +1,11 @@
 """VMs: an isolated file system, process tree and network stack per key.
 
 - `key`: the key that names a VM. Pure.
-- `manager`: VMs by key and id: get or create, boot on first use (once, however many ask), destroy.
+- `manager`: VMs by key and id: get or create, wake on use, put to sleep, destroy.
+- `states`: the states of a VM, as a table. Pure. `life`: one VM going from one to the next; `idle_watch`: who has not
+  been used for long; `traffic`: what that depends on outside.
+- `supervisor`: the declared services of one VM: `service_spec`: what each is; `managed_service`: one that is kept
+  running, by its `restart_policy` (pure), once `readiness` says that it is ready; `service_log`: what it wrote.
 - `machine`: one running VM and what can be asked of it: the conversation with its guest init.
 - `machine_files`: its part about files. `files`: reading and writing them inside the VM's view; `file_tree`: what is
   where, and making, moving and deleting it; `file_listing`, `file_archive`: whole folders, listed, packed and unpacked.

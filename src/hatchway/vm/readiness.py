@@ -14,6 +14,8 @@ CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 30.0
 """How long one attempt waits for the port to be listened on; another follows."""
 ANSWER_SECONDS = 10.0
+STEADY_SECONDS = 0.2
+"""How long a service without a port must have run."""
 _PAUSE_SECONDS = 0.1
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?\r?\n")
 
@@ -21,6 +23,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?\r?\n")
 async def wait_ready(machine: Machine, spec: ServiceSpec) -> None:
     """Wait until the service is ready, for as long as it takes; cancelled when it has ended."""
     if spec.port is None:
+        await asyncio.sleep(STEADY_SECONDS)
         return
     while True:
         try:

@@ -31,7 +31,7 @@ class ServiceSpec:
     cwd: str | None = None
     """The working directory; None: /home/user."""
     port: int | None = None
-    """The TCP port that it listens on; None: it is ready once it runs."""
+    """The TCP port that it listens on; None: it is ready once it has run for a moment."""
     ready: str | None = None
     """A path on that port that answers with a status below 400 once it is ready; None: the port accepts connections."""
 

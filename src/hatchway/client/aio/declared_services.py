@@ -35,7 +35,7 @@ class DeclaredServices(VmActions):
             name: 1 to 63 letters, digits, dots, underscores and dashes.
             command: the program.
             args: its arguments.
-            port: the TCP port that it listens on; without one it is ready once it runs.
+            port: the TCP port that it listens on; without one it is ready once it has run for a moment.
             ready: a path on that port that answers with a status below 400 once it is ready; by default it is ready
                 once the port accepts connections.
             env: added to the VM's own environment. It is kept in the server's database.

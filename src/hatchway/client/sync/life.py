@@ -6,6 +6,7 @@ from __future__ import annotations
 from hatchway.client import wire
 from hatchway.client.answers import VmInfo
 from hatchway.client.sync.vm_calls import VmActions
+from hatchway.options import IdleOptions
 
 
 class Life(VmActions):
@@ -38,7 +39,8 @@ class Life(VmActions):
             sleep_after: seconds; None: never.
 
         Raises:
-            InvalidRequest: `invalid_option`, `invalid_request`.
+            InvalidRequest: `invalid_option`.
         """
-        body = {"pause_after": pause_after, "sleep_after": sleep_after}
+        options = IdleOptions(pause_after, sleep_after)
+        body = {"pause_after": options.pause_after, "sleep_after": options.sleep_after}
         return (self._vm.call("PUT", "/idle", wire.VmInfo, body=body)).public()
