@@ -3,7 +3,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: help demo serve test lint unit user-test docs site compatibility bench lock clean
+.PHONY: help demo serve chaos test lint unit user-test docs site compatibility bench lock clean
 
 help:
 	@echo "make demo    set up, then show everything once, for real, and end with a preview URL (KEEP=1: stay up)"
@@ -13,6 +13,7 @@ help:
 	@echo "make docs    write the synchronous client and the generated pages of docs/ anew"
 	@echo "make site    set up, then build the documentation into build/site; any warning is an error"
 	@echo "make compatibility  set up, then try every tool of docs/compatibility.md and write it"
+	@echo "make chaos   set up, then kill servers under random work for minutes (SECONDS=300), and look at what is left"
 	@echo "make bench   set up, then measure and write docs/performance.md"
 	@echo "make lock    choose the newest allowed version of every package anew"
 	@echo "make clean   remove what these targets made"
@@ -56,6 +57,10 @@ site:
 compatibility:
 	@tools/setup test
 	$(PY) -m pytest tests/compatibility --write-compatibility
+
+chaos:
+	@tools/setup test
+	CHAOS_SECONDS=$(or $(SECONDS),300) $(PY) -m pytest -s tests/e2e/test_chaos.py -o timeout=3600
 
 bench:
 	@tools/setup bench

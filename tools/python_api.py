@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.VmOptions",
             "hatchway.PreviewOptions",
             "hatchway.Limits",
+            "hatchway.IdleOptions",
         ),
     ),
     ("Without a server", "", ("hatchway.open_vm",)),
@@ -55,6 +56,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.answers.*",
             "hatchway.client.file_answers.*",
             "hatchway.client.process_answers.*",
+            "hatchway.client.service_answers.*",
         ),
     ),
     (

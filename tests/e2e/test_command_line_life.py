@@ -28,7 +28,7 @@ def test_a_service_from_its_declaration_to_its_end(hatchway: Command) -> None:
     assert hatchway("service", "remove", key, "web").stderr == b"removed\n"
     assert hatchway("service", "remove", key, "web").stderr == b"there was no such service\n"
     assert hatchway("service", "list", key).stdout == b""
-    assert "service_not_found" in hatchway.fails("service", "logs", key, "web")
+    assert "no service 'web' is declared" in hatchway.fails("service", "logs", key, "web")
 
 
 def test_a_service_that_fails_is_told(hatchway: Command) -> None:

@@ -38,6 +38,7 @@ def serve(
     tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
     trusted_proxies: Annotated[list[str] | None, _option("trusted_proxies")] = None,
+    ready_vms: Annotated[int | None, _option("ready_vms")] = None,
     limit: Annotated[list[str] | None, _option(f"{LIMIT}head_seconds")] = None,
     show_config: Annotated[
         bool,
@@ -65,6 +66,7 @@ def serve(
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "trusted_proxies": trusted_proxies,
+        "ready_vms": ready_vms,
     }
     configuration = layered(
         os.environ,

@@ -30,6 +30,9 @@ MAX_DOMAIN = 253 - 33
 _TOKEN = re.compile(r"[!-~]+")
 _HOST_NAME = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 
+MAX_READY_VMS = 100
+"""More would take longer to end than any burst of new VMs lasts."""
+
 
 def check_host(value: object) -> str:
     """An address to listen on, or a name of one."""
@@ -104,6 +107,13 @@ def check_trusted_proxies(value: object) -> tuple[Network, ...]:
                 "give the addresses of the proxies alone",
             )
     return networks
+
+
+def check_ready_vms(value: object) -> int:
+    """How many VMs of a kind wait ready at most."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_READY_VMS:
+        raise _invalid(f"ready_vms must be a whole number between 0 and {MAX_READY_VMS}, not {shown(value)}")
+    return value
 
 
 def check_api_token(value: object) -> str:

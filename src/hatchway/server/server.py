@@ -148,7 +148,9 @@ async def _parts(
         stack.push_async_callback(store.close)
         sandbox = await Sandbox.start(settings.data_dir)
         stack.push_async_callback(sandbox.close)
-        manager = VmManager(store, sandbox, kinds, settings.cache_dir, settings.data_dir / LOGS, clock)
+        manager = VmManager(
+            store, sandbox, kinds, settings.cache_dir, settings.data_dir / LOGS, clock, settings.ready_vms
+        )
         stack.push_async_callback(manager.close)
         await manager.start()
         control = ControlServer(settings.data_dir)

@@ -32,5 +32,7 @@ class SettingKeywords(TypedDict, total=False):
     """A PEM file of the certificate's private key."""
     trusted_proxies: Iterable[str] | None
     """Addresses and networks whose word is taken for who the client behind them is."""
+    ready_vms: int | None
+    """How many VMs of a kind wait ready at most, for the next that is made; by default 4, 0: none."""
     gateway_limits: Mapping[str, float] | None
     """Sizes in bytes and times in seconds, by the names that docs/deploy.md lists."""

@@ -157,6 +157,13 @@ _SERVER = (
         metavar="ADDRESS",
         parse=parse_list,
     ),
+    _setting(
+        "ready_vms",
+        "How many VMs of a kind wait ready at most, by default 4; 0: none.",
+        flag="--ready-vms",
+        default="4",
+        parse=parse_whole_number,
+    ),
 )
 
 _LIMITS = tuple(

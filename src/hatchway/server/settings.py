@@ -23,6 +23,7 @@ from hatchway.server.given_settings import (
     check_port,
     check_preview_domain,
     check_public_url,
+    check_ready_vms,
     check_trusted_proxies,
 )
 from hatchway.server.public_url import PublicUrl, is_local_name, is_loopback
@@ -46,6 +47,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "tls_cert": partial(check_path, "tls_cert"),
     "tls_key": partial(check_path, "tls_key"),
     "trusted_proxies": check_trusted_proxies,
+    "ready_vms": check_ready_vms,
 }
 """What each field may be, but for the gateway's limits, which check themselves."""
 
@@ -101,6 +103,8 @@ class Settings:
     """The PEM file of the certificate's private key. Made absolute."""
     trusted_proxies: tuple[Network, ...] = ()
     """Whose word is taken for who the client behind them is."""
+    ready_vms: int = 4
+    """How many VMs of a kind wait ready at most, for the next that is made; 0: none."""
     gateway_limits: GatewayLimits = field(default_factory=GatewayLimits)
     """How much clients and services may send, and how long they may take."""
 

@@ -65,14 +65,41 @@ class Vms:
         self._db = db
         self._previews = previews
         self._skip_slots = skip_slots
+        self._reserved: set[int] = set()
 
-    async def get_or_create(self, name: str, key: str, now: float) -> tuple[VmRow, bool]:
+    async def reserve(self) -> tuple[str, int]:
+        """An id and a slot for a VM to come, which no other gets until `release`, or until a VM is made with them.
+
+        Raises:
+            Unavailable: `no_free_slot`.
+        """
+
+        def reserve(connection: sqlite3.Connection) -> tuple[str, int]:
+            slot = self._free_slot(connection)
+            self._reserved.add(slot)
+            return _new_id(), slot
+
+        return await self._db.write(reserve)
+
+    def release(self, slot: int) -> None:
+        """A reserved slot is free again."""
+        self._reserved.discard(slot)
+
+    async def get_or_create(
+        self,
+        name: str,
+        key: str,
+        now: float,
+        take: Callable[[], tuple[str, int] | None] = lambda: None,
+    ) -> tuple[VmRow, bool]:
         """The VM of this name and key, made if there is none; one row however many ask at once.
 
         Args:
             name: the kind of VM.
             key: the key's canonical text.
             now: seconds since the epoch.
+            take: asked if there seems to be none yet: a reserved id and slot for the new one. It has been used if the
+                row has that id; then it is reserved no more.
 
         Returns:
             The row, on disk, and whether this call made it.
@@ -83,17 +110,23 @@ class Vms:
         found = await self.by_key(name, key)
         if found is not None:
             return found, False
+        taken = take()
 
         def create(connection: sqlite3.Connection) -> tuple[VmRow, bool]:
             # The one writer thread decides: another caller may have been here since the read above.
             existing = _row(connection.execute(_BY_KEY, (name, key)).fetchone())
             if existing is not None:
                 return existing, False
-            row = VmRow(_new_id(), name, key, self._free_slot(connection), now)
+            vm_id, slot = taken or (_new_id(), self._free_slot(connection))
+            row = VmRow(vm_id, name, key, slot, now)
             connection.execute(_INSERT, (row.id, row.name, row.key, row.slot, row.created_at))
             return row, True
 
-        return await self._db.write(create)
+        def made(result: tuple[VmRow, bool]) -> None:
+            if taken is not None and result[0].id == taken[0]:
+                self.release(taken[1])
+
+        return await self._db.write(create, made)
 
     async def by_id(self, vm_id: str) -> VmRow | None:
         """The VM with this id, unless it was destroyed."""
@@ -168,7 +201,7 @@ class Vms:
         )
 
     def _free_slot(self, connection: sqlite3.Connection) -> int:
-        taken = {slot for (slot,) in connection.execute("SELECT slot FROM vms")}
+        taken = {slot for (slot,) in connection.execute("SELECT slot FROM vms")} | self._reserved
         for slot in range(MAX_SLOT + 1):
             if slot not in taken and not self._skip_slots(slot):
                 return slot

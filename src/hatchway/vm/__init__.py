@@ -2,6 +2,7 @@
 
 - `key`: the key that names a VM. Pure.
 - `manager`: VMs by key and id: get or create, wake on use, put to sleep, destroy.
+- `ready_pool`: VMs that wait ready for the next that is made.
 - `states`: the states of a VM, as a table. Pure. `life`: one VM going from one to the next; `idle_watch`: who has not
   been used for long; `traffic`: what that depends on outside.
 - `supervisor`: the declared services of one VM: `service_spec`: what each is; `managed_service`: one that is kept

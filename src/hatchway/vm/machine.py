@@ -34,6 +34,8 @@ class Machine(MachineFiles):
         self._waiting_room = WaitingRoom(self._dialer, processes)
         self.expect_ports = self._waiting_room.expect
         """See `WaitingRoom.expect`."""
+        self.restart_clock = self._waiting_room.restart_clock
+        """See `WaitingRoom.restart_clock`."""
         processes.attach(guest.channel)
         self._channel.ended.add_done_callback(lambda _: self._ended())
 

@@ -20,11 +20,15 @@ from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.life import Life
 from hatchway.vm.machine import Machine
+from hatchway.vm.ready_pool import ReadyPool, ReadyVm, has_memory
 from hatchway.vm.records import VmInfo
 from hatchway.vm.sandbox.sandbox import Sandbox
 from hatchway.vm.service_log import remove_logs
 from hatchway.vm.supervisor import Supervisor
 from hatchway.vm.traffic import NoTraffic, Traffic
+
+PARKED_SECONDS = 60.0
+"""How long a VM that was made of a ready one, and that nobody has used yet, may keep it."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class VmManager:
         cache_dir: where provided software is kept.
         logs_dir: where the logs of declared services are kept.
         clock: seconds since the epoch.
+        ready_vms: how many VMs of a kind wait ready at most.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class VmManager:
         cache_dir: Path,
         logs_dir: Path,
         clock: Callable[[], float] = time.time,
+        ready_vms: int = 0,
     ) -> None:
         self._store = store
         self._sandbox = sandbox
@@ -57,6 +63,9 @@ class VmManager:
         self._clock = clock
         self._logs_dir = logs_dir
         self._lives: dict[str, Life] = {}
+        self._pool = ReadyPool(self._make_ready, self._discard_ready, ready_vms, has_memory)
+        self._parked: dict[str, Machine] = {}
+        """Machines of VMs that have not been used yet."""
         self.traffic: Traffic = NoTraffic()
         """What goes on between visitors and VMs; set by who relays it."""
         self._destroying: dict[str, asyncio.Task[tuple[int, ...]]] = {}
@@ -65,9 +74,13 @@ class VmManager:
         self._closing = False
 
     async def start(self) -> None:
-        """Go on with removals that an earlier server did not finish."""
-        for row in await self._store.vms.destroyed():
+        """Remove what an earlier server has left: VMs that were destroyed, and those that waited ready."""
+        destroyed = await self._store.vms.destroyed()
+        for row in destroyed:
             self._remove_soon(row.id)
+        known = {row.id for row in (*destroyed, *await self._store.vms.list())}
+        for vm_id in self._sandbox.folders() - known:
+            self._remove_soon(vm_id)
 
     async def get_or_create(self, name: str, key: Key) -> tuple[VmInfo, bool]:
         """The VM of this kind and key, recorded if it is new; it boots on its first use.
@@ -78,7 +91,20 @@ class VmManager:
         if name not in self._kinds:
             known = ", ".join(sorted(self._kinds))
             raise NotFound("unknown_vm_kind", f"this server has no VMs named {name!r}", f"it has: {known}")
-        row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock())
+        ready: ReadyVm | None = None
+
+        def take() -> tuple[str, int] | None:
+            nonlocal ready
+            ready = self._pool.take(name)
+            return None if ready is None else (ready.id, ready.slot)
+
+        row, used = None, False
+        try:
+            row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock(), take)
+            used = ready is not None and row.id == ready.id
+        finally:
+            if ready is not None:
+                self._park(ready) if used else self._removals.start(self._discard_ready(ready))
         return self._info(row), created
 
     def lives(self) -> list[tuple[str, Life]]:
@@ -237,6 +263,8 @@ class VmManager:
         self._closing = True
         await asyncio.gather(*self._destroying.values(), *self._sleeping, return_exceptions=True)
         await asyncio.gather(*(life.close() for life in self._lives.values()))
+        await self._pool.close()
+        await asyncio.gather(*(self._unpark(vm_id) for vm_id in list(self._parked)))
         await self._removals.finish()
         self._lives.clear()
 
@@ -254,9 +282,45 @@ class VmManager:
         return life
 
     async def _boot(self, row: VmRow) -> Machine:
+        parked = self._parked.pop(row.id, None)
+        if parked is not None and parked.is_running:
+            parked.restart_clock()
+            return parked
         options = self.kind_of(row.name)
         layers = await self._software.layers(options.software)
         return await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
+
+    async def _make_ready(self, kind: str) -> ReadyVm:
+        vm_id, slot = await self._store.vms.reserve()
+        try:
+            options = self.kind_of(kind)
+            layers = await self._software.layers(options.software)
+            machine = await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
+        except BaseException:
+            self._store.vms.release(slot)
+            raise
+        return ReadyVm(vm_id, slot, machine)
+
+    async def _discard_ready(self, ready: ReadyVm) -> None:
+        await ready.machine.stop()
+        await self._sandbox.remove(ready.id)
+        self._store.vms.release(ready.slot)
+
+    def _park(self, ready: ReadyVm) -> None:
+        """Keep a machine for the first use of its VM, for a while."""
+        self._parked[ready.id] = ready.machine
+        asyncio.get_running_loop().call_later(
+            PARKED_SECONDS, lambda: self._removals.start(self._unpark(ready.id))
+        )
+
+    async def _unpark(self, vm_id: str) -> None:
+        machine = self._parked.pop(vm_id, None)
+        if machine is not None:
+            await machine.stop()
+
+    def reserved_ids(self) -> set[str]:
+        """The ids of VMs that are no row of the database yet: their folders are not left behind."""
+        return self._pool.ids()
 
     async def _destroy(self, vm_id: str) -> tuple[int, ...]:
         revoked = await self._store.vms.mark_destroyed(vm_id, self._clock())
@@ -264,6 +328,7 @@ class VmManager:
         if life is not None:
             await life.end("destroy")
             self._lives.pop(vm_id, None)
+        await self._unpark(vm_id)
         self._remove_soon(vm_id)
         return revoked
 

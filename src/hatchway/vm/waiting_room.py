@@ -43,6 +43,10 @@ class WaitingRoom:
         self._watches: dict[int, _Watch] = {}
         self._is_expected: Callable[[int], bool] = lambda _port: False
 
+    def restart_clock(self) -> None:
+        """The VM counts as booted now."""
+        self._booted = self._loop.time()
+
     def expect(self, is_expected: Callable[[int], bool]) -> None:
         """Have those wait for whose port `is_expected` says that a declared service will listen on it."""
         self._is_expected = is_expected

@@ -147,6 +147,10 @@ class Sandbox:
             raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")
         return guest
 
+    def folders(self) -> set[str]:
+        """The names of the VMs that have a folder, or what an interrupted removal has left of one."""
+        return {path.name.partition(".")[0] for path in self._vms.iterdir()}
+
     async def remove(self, name: str) -> None:
         """Remove the folder of a VM that does not run."""
         await asyncio.to_thread(disk.remove, self._vms / name)
