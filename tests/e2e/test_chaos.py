@@ -130,7 +130,7 @@ class Chaos:
         vm.previews[preview.token] = True
 
     async def revoke(self, vm: Vm) -> None:
-        live = [token for token, works in vm.previews.items() if works][: VISITS if names else 1]
+        live = [token for token, works in vm.previews.items() if works]
         if live:
             token = self.random.choice(live)
             vm.previews[token] = None
