@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.answers.*",
             "hatchway.client.file_answers.*",
             "hatchway.client.process_answers.*",
+            "hatchway.client.port_answers.*",
             "hatchway.client.service_answers.*",
         ),
     ),

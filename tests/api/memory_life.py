@@ -1,4 +1,4 @@
-"""The life of VMs and their declared services, on an in-memory system."""
+"""The life of VMs, their declared services and their ports, on an in-memory system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from hatchway.errors import Conflict
 from hatchway.options import IdleOptions
-from hatchway.vm.records import VmInfo
+from hatchway.vm.port_wait import port_closed
+from hatchway.vm.records import ListeningPort, VmInfo
 from hatchway.vm.service_spec import ServiceInfo, ServiceSpec, check_service
 from hatchway.vm.states import VmState
 from hatchway.vm.supervisor import service_not_found
@@ -47,6 +48,19 @@ class MemoryLife:
 
     async def _to(self, vm_id: str, state: VmState) -> VmInfo:
         return self.put_vm(replace(await self.get_vm(vm_id), state=state))
+
+    async def list_ports(self, vm_id: str) -> list[ListeningPort]:
+        await self.get_vm(vm_id)
+        return [
+            ListeningPort(3000, "127.0.0.1", "ipv4", 7, (b"node", b"\xff")),
+            ListeningPort(5432, "::", "ipv6", None, ()),
+        ]
+
+    async def wait_for_port(self, vm_id: str, port: int, seconds: float) -> None:
+        await self.get_vm(vm_id)
+        self.waited.append(seconds)
+        if port != 3000:
+            raise port_closed(port, seconds)
 
     async def declare_service(self, vm_id: str, spec: ServiceSpec, wait_seconds: float) -> ServiceInfo:
         await self.get_vm(vm_id)

@@ -89,6 +89,8 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
     await client.get(f"{vm}/services/web")
     await client.get(f"{vm}/services/web/log")
     await client.delete(f"{vm}/services/web")
+    await client.get(f"{vm}/ports")
+    await client.post(f"{vm}/wait-for-port", json={"port": 3000})
     preview = (await client.post(f"{vm}/previews", json={"port": 3000})).json()
     await client.get(f"{vm}/previews")
     await client.post(f"{vm}/previews/{preview['id']}/renew", json={})

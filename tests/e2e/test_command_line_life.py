@@ -31,6 +31,15 @@ def test_a_service_from_its_declaration_to_its_end(hatchway: Command) -> None:
     assert "no service 'web' is declared" in hatchway.fails("service", "logs", key, "web")
 
 
+def test_ports(hatchway: Command) -> None:
+    key = hatchway.key
+    hatchway.ok("spawn", key, "--", "node", "-e", SERVE)
+    (row,) = hatchway.ok("ports", key, "--wait", "3000").decode().splitlines()
+    assert row.split("\t")[:2] == ["3000", "::"]
+    assert [each["port"] for each in json.loads(hatchway.ok("ports", key, "--json"))] == [3000]
+    assert "nothing listens on port 1" in hatchway.fails("ports", key, "--wait", "1", "--timeout", "0.1")
+
+
 def test_a_service_that_fails_is_told(hatchway: Command) -> None:
     said = hatchway.fails("service", "add", hatchway.key, "bad", "--timeout", "0.5", "--", "false")
     assert "exited with code 1" in said

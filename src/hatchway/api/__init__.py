@@ -4,13 +4,13 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 
 - `app`: the Starlette app: routes, and what is answered where no route is.
 - `services`: the operations of the system behind the API, as a Protocol; the server implements it. Parts of it:
-  `life_actions`, `service_actions`.
+  `life_actions`, `port_actions`, `service_actions`.
 - `operation`: what the table of operations says of each: path, bodies, answers, errors.
 - `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
 - `endpoint`: runs one operation; its one error handler makes every refusal a `Problem`.
-- `vms`, `life`, `declared_services`, `processes`, `process_io`, `execution`, `previews`, `about`: the operations, one
-  module per noun; those on files in `files` (their content), `file_tree`, `file_listing`, `file_archive`, with
-  `file_queries`, `file_errors`.
+- `vms`, `life`, `declared_services`, `processes`, `process_io`, `execution`, `ports`, `previews`, `about`: the
+  operations, one module per noun; those on files in `files` (their content), `file_tree`, `file_listing`,
+  `file_archive`, with `file_queries`, `file_errors`.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused. `preview_schemas`: those of
   previews, `process_schemas`: of processes, `file_schemas`: of files, `service_schemas`: of declared services.
 - `targets`: what a path names: a VM, a process, a service, a preview.

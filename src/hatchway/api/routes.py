@@ -11,6 +11,7 @@ from hatchway.api import (
     file_tree,
     files,
     life,
+    ports,
     previews,
     process_io,
     processes,
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *processes.OPERATIONS,
     *process_io.OPERATIONS,
     *declared_services.OPERATIONS,
+    *ports.OPERATIONS,
     *previews.OPERATIONS,
 )
 

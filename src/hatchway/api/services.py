@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from hatchway.api.life_actions import LifeActions
+from hatchway.api.port_actions import PortActions
 from hatchway.api.service_actions import ServiceActions
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
@@ -45,7 +46,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(LifeActions, ServiceActions, Protocol):
+class Services(LifeActions, PortActions, ServiceActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's

@@ -24,6 +24,7 @@ from hatchway.cli import (  # the modules are named as their commands
     mkdir,
     mv,
     output,
+    ports,
     preview,
     ps,
     rm,
@@ -70,6 +71,7 @@ app.command("exec", cls=RunsACommand)(exec.run_command)
 app.command(cls=RunsACommand)(spawn.spawn)
 app.command()(ps.ps)
 app.command()(output.output)
+app.command()(ports.ports)
 app.command()(kill.kill)
 app.command()(ls.ls)
 app.command()(cat.cat)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client import answers, file_answers, process_answers, service_answers
+from hatchway.client import answers, file_answers, port_answers, process_answers, service_answers
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.service_spec import ServiceState
 from hatchway.vm.states import VmState
@@ -240,6 +240,28 @@ class Service(msgspec.Struct):
     def public(self) -> service_answers.ServiceInfo:
         """The same as the client's users see it."""
         return service_answers.ServiceInfo(**msgspec.structs.asdict(self))
+
+
+class Port(msgspec.Struct):
+    """One entry of `GET …/ports`."""
+
+    port: int
+    address: str
+    family: Literal["ipv4", "ipv6"]
+    pid: int | None
+    command: tuple[str, ...]
+    command_base64: tuple[bytes, ...] | None = None
+
+    def public(self) -> port_answers.PortInfo:
+        """The same as the client's users see it."""
+        words = self.command if self.command_base64 is None else map(os.fsdecode, self.command_base64)
+        return port_answers.PortInfo(self.port, self.address, self.family, self.pid, tuple(words))
+
+
+class Ports(msgspec.Struct):
+    """The answer to `GET …/ports`."""
+
+    ports: list[Port]
 
 
 class ServiceList(msgspec.Struct):

@@ -3,7 +3,8 @@
 - `server`: starts them in order, stops them in reverse; signals.
 - `backend`: the gateway's seam, answered by the store and the VM manager.
 - `sweeper`: what runs on a timer: expired previews.
-- `services`: the control API's operations, answered by the same two; `life_actions`, `service_actions`: parts of it.
+- `services`: the control API's operations, answered by the same two; `life_actions`, `port_actions`,
+  `service_actions`: parts of it.
 - `control`: the control API's own server, on a UNIX socket.
 - `settings`: where it listens, how it is reached, where its data is.
 - `setting_table`: every setting, once; `setting_keywords`: the same for type checkers; `given_settings`: what each may

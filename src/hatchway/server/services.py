@@ -13,6 +13,7 @@ from hatchway.preview import token as tokens
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import CorsMode, Grant, validate_expiry, validate_port
 from hatchway.server.life_actions import ServerLifeActions
+from hatchway.server.port_actions import ServerPortActions
 from hatchway.server.service_actions import ServerServiceActions
 from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
@@ -37,7 +38,7 @@ from hatchway.vm.records import (
 )
 
 
-class ServerServices(ServerLifeActions, ServerServiceActions):
+class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions):
     """Implements `hatchway.api.services.Services`.
 
     Args:

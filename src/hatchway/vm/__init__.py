@@ -15,7 +15,8 @@
 - `output`: the pipes of their output, and a command's as it comes; `followed_output`: a spawned one's, kept in an
   `output_log` (pure) and followed by any number; `output_share`: how much of it all is read in a while; `input`:
   standard input; `tail`: the end of a stream as text. Pure.
-- `system_processes`: every process in a VM, whoever started it.
+- `system_processes`: every process in a VM, whoever started it. `ports`: those that are listened on; `port_watch`:
+  tells when one begins or ceases to be.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.

@@ -10,7 +10,8 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,9 @@ class EventLog:
         self._bytes = 0
         self._last = 0
         self._more: asyncio.Future[None] | None = None
+        self._followers = 0
+        self.followed: Callable[[], None] = lambda: None
+        """Called when somebody begins to follow."""
         self.epoch = secrets.token_hex(4)
         """Tells this log from another of the same VM."""
 
@@ -67,6 +71,21 @@ class EventLog:
     def last(self) -> int:
         """The number of the newest event; 0 if there was none."""
         return self._last
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody follows the log right now."""
+        return self._followers > 0
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Somebody follows the log for as long as the context lasts."""
+        self._followers += 1
+        self.followed()
+        try:
+            yield
+        finally:
+            self._followers -= 1
 
     def publish(self, kind: EventKind, **data: object) -> Event:
         """Add an event; the oldest go when there are too many."""

@@ -13,6 +13,7 @@ from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import IdleOptions
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.machine import Machine
+from hatchway.vm.port_watch import PortWatch
 from hatchway.vm.states import ShutdownReason, VmState
 from hatchway.vm.supervisor import Supervisor
 
@@ -183,8 +184,15 @@ class Life:
             self.events.publish("vm_booted")
             machine.ended.add_done_callback(lambda _: self._ended(machine))
             machine.expect_ports(self.supervisor.expects)
+            self._watch_ports(machine)
             self.supervisor.start(machine)
             return machine
+
+    def _watch_ports(self, machine: Machine) -> None:
+        watch = PortWatch(machine.ports, self.events)
+        machine.processes.changed = watch.stir
+        self.events.followed = watch.stir
+        machine.ended.add_done_callback(lambda _: watch.stop())
 
     async def _resume(self, machine: Machine) -> bool:
         if self._frozen:

@@ -13,8 +13,10 @@ from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.dial import Dialer
 from hatchway.vm.machine_files import MachineFiles
+from hatchway.vm.port_wait import port_closed
+from hatchway.vm.ports import read_ports
 from hatchway.vm.processes import Processes
-from hatchway.vm.records import ExecRequest, ProcessEvent, SpawnRequest, Started
+from hatchway.vm.records import ExecRequest, ListeningPort, ProcessEvent, SpawnRequest, Started
 from hatchway.vm.sandbox.channel import GuestRefusal, vm_failed
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
 from hatchway.vm.waiting_room import WaitingRoom
@@ -139,6 +141,45 @@ class Machine(MachineFiles):
         return await self._waiting_room.dial(
             port, connect_seconds=connect_seconds, wait_seconds=wait_seconds, arrived=arrived
         )
+
+    async def ports(self) -> list[ListeningPort]:
+        """The TCP ports that are listened on, lowest first.
+
+        Raises:
+            Unavailable: `vm_stopped`, `vm_failed`.
+        """
+        return await read_ports(self._channel)
+
+    async def wait_for_port(self, port: int, seconds: float) -> None:
+        """Wait until something accepts connections on a port.
+
+        Other than for a request that is held, it may be a program that has run for long.
+
+        Args:
+            port: the TCP port.
+            seconds: how long to wait at most.
+
+        Raises:
+            Unavailable: `port_closed`: nothing did in time; `process_exited`: the program spawned last has ended, and
+                nothing else has started; `vm_stopped`.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pause = _FIRST_LOOK
+        while True:
+            left = began + seconds - loop.time()
+            try:
+                sock = await self.dial(port, wait_seconds=max(left, 0.0))
+            except Unavailable as error:
+                if error.code != "port_closed":
+                    raise
+            else:
+                sock.close()
+                return
+            if began + seconds <= loop.time():
+                raise port_closed(port, loop.time() - began)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK)
 
     @asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncIterator[AsyncIterator[ProcessEvent]]:

@@ -42,6 +42,8 @@ class Processes:
         self._share = OutputShare(asyncio.get_running_loop())
         self._left_behind: list[OutputQueue | FollowedOutput] = []
         self._kills = Background()
+        self.changed: Callable[[], None] = lambda: None
+        """Called when one has started or ended."""
 
     def attach(self, channel: Channel) -> None:
         """Begin to use the guest's channel, once it is there."""
@@ -126,6 +128,7 @@ class Processes:
                 answer.pid, None
             )  # a command's reader may not have read all yet: it leaves later
             self._processes[answer.pid] = process
+            self.changed()
             return process
 
         # Left when whoever started it was cancelled, and never learned its pid.
@@ -290,6 +293,7 @@ class Processes:
 
     def exited(self, pid: int, status: int) -> None:
         """A process has ended, with this wait status (wait(2)). Called by the channel."""
+        self.changed()
         process = self._processes.get(pid)
         if process is None:
             return

@@ -38,6 +38,18 @@ class GuestProcess(msgspec.Struct, frozen=True):
     """As in /proc/pid/cmdline."""
 
 
+class GuestPort(msgspec.Struct, frozen=True):
+    """One port that is listened on, in the answer to `ports`."""
+
+    port: int
+    address: str
+    family: int
+    pid: int
+    """0: none that can be seen."""
+    command: bytes
+    """As in /proc/pid/cmdline."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """Every message a guest or launcher sends. Which fields are set depends on `op`."""
 
@@ -60,6 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
     age: float | None = None
     processes: list[GuestProcess] = []
     last: int = 0
+    ports: list[GuestPort] = []
 
 
 class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours

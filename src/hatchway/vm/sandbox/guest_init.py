@@ -10,7 +10,7 @@ process it started.
 - `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
   namespace it was made in).
 - `youngest`: how long ago the youngest process in the VM began.
-- `processes`: those in the VM, page by page.
+- `processes`: those in the VM, page by page. `ports`: which TCP ports are listened on.
 - `freeze`, `thaw`, `terminate`: all of them.
 - the file requests of `guest_files`; what of them takes long is done by the children of `guest_worker`.
 
@@ -28,7 +28,16 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from hatchway.vm.sandbox import capabilities, guest_files, guest_processes, rlimits, root_fs, syscalls, wire
+from hatchway.vm.sandbox import (
+    capabilities,
+    guest_files,
+    guest_ports,
+    guest_processes,
+    rlimits,
+    root_fs,
+    syscalls,
+    wire,
+)
 from hatchway.vm.sandbox.descriptors import close_fds_except
 from hatchway.vm.sandbox.guest_freezer import Freezer
 from hatchway.vm.sandbox.guest_worker import Workers
@@ -180,6 +189,7 @@ class GuestInit:
             "sockets": self._sockets,
             "youngest": self._youngest,
             "processes": self._page_of_processes,
+            "ports": self._ports,
             **Freezer(self._workers.pids).operations,
             **self._files.operations,
         }
@@ -290,6 +300,9 @@ class GuestInit:
 
     def _youngest(self, _request: Message, _reply_fds: list[int]) -> Message:
         return {"age": guest_processes.youngest_age(self._workers.pids)}
+
+    def _ports(self, _request: Message, _reply_fds: list[int]) -> Message:
+        return guest_ports.listening(self._workers.pids)
 
     def _page_of_processes(self, request: Message, _reply_fds: list[int]) -> Message:
         return guest_processes.page(int(request["after"]), self._workers.pids)

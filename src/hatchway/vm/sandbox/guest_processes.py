@@ -65,6 +65,11 @@ def others(workers: Collection[int]) -> list[int]:
     return sorted((pid for pid in _pids() if pid != 1 and pid not in workers), reverse=True)
 
 
+def command(pid: int, most: int) -> str:
+    """The beginning of a process's arguments, base64 of what /proc/pid/cmdline says."""
+    return _base64(_read(pid, "cmdline", most))
+
+
 def page(after: int, workers: Collection[int] = ()) -> Message:
     """The processes with the lowest pids above `after`, as many as fit, and the highest pid there is now (`last`).
 

@@ -1,0 +1,25 @@
+"""The ports of VMs, for the control API."""
+
+from __future__ import annotations
+
+from hatchway.vm.manager import VmManager
+from hatchway.vm.records import ListeningPort
+
+
+class ServerPortActions:
+    """Implements `hatchway.api.port_actions.PortActions`."""
+
+    _manager: VmManager
+
+    async def list_ports(self, vm_id: str) -> list[ListeningPort]:
+        """See `PortActions`."""
+        life = await self._manager.life(vm_id)
+        if life.state == "asleep":
+            return []
+        async with self._manager.using(vm_id) as machine:
+            return await machine.ports()
+
+    async def wait_for_port(self, vm_id: str, port: int, seconds: float) -> None:
+        """See `PortActions`."""
+        async with self._manager.using(vm_id) as machine:
+            await machine.wait_for_port(port, seconds)
