@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from hatchway.errors import Conflict
 from hatchway.options import IdleOptions
-from hatchway.vm.port_wait import port_closed
 from hatchway.vm.records import ListeningPort, VmInfo
 from hatchway.vm.service_spec import ServiceInfo, ServiceSpec, check_service
 from hatchway.vm.states import VmState
@@ -60,7 +59,7 @@ class MemoryLife:
         await self.get_vm(vm_id)
         self.waited.append(seconds)
         if port != 3000:
-            raise port_closed(port, seconds)
+            raise Conflict("port_closed", "nothing listens", "start a service")
 
     async def declare_service(self, vm_id: str, spec: ServiceSpec, wait_seconds: float) -> ServiceInfo:
         await self.get_vm(vm_id)

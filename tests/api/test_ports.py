@@ -31,7 +31,7 @@ async def test_waiting(
     assert (answer.status_code, answer.content) == (204, b"")
     await client.post(f"{vm}/wait-for-port", json={"port": 3000})
     assert services.waited == [1.5, 30]
-    refused(await client.post(f"{vm}/wait-for-port", json={"port": 1, "timeout": 0}), 502, "port_closed")
+    refused(await client.post(f"{vm}/wait-for-port", json={"port": 1, "timeout": 0}), 409, "port_closed")
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000, "3000", None, 1.5, True])

@@ -20,9 +20,9 @@ MakeAgent = Callable[[], Agent]
 ENVIRONMENT_CANARY = "h0st-environment-canary"
 """In the environment of the shared server, and nowhere that a guest can see."""
 
-HARDLY_WAITS = ("--limit", "wait_seconds=0.2")
+HARDLY_WAITS = ("--limit", "wait_seconds=0.2", "--ready-vms", "0")
 """For servers whose tests ask for ports that nothing listens on, so that each does not take the default of ten seconds.
-Waiting itself is tested in test_waiting.py."""
+Waiting itself is tested in test_waiting.py. No VM waits ready, so that those that run are the tests' own."""
 
 _numbers = itertools.count(1)
 

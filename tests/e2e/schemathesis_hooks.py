@@ -23,6 +23,7 @@ MORE = {"retry_after", "details"}
 BEYOND_SCHEMAS = {
     "archive_cut_short": "a body of bytes has no schema",
     "invalid_archive": "a body of bytes has no schema",
+    "invalid_service": "a ready path needs a port",
     "invalid_offset": "how much a process has written changes",
     "command_too_long": "its bytes are counted, with those of all arguments and variables",
     "invalid_expiry": "the longest life of a preview is the server's setting",
@@ -40,6 +41,7 @@ VALID = {
     "vm_id": re.compile("[a-z0-9]{20}"),
     "pid": re.compile("[1-9][0-9]{0,9}"),
     "preview_id": re.compile("[0-9a-f]{20}"),
+    "service": re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}"),
 }
 """Parameters of the path, and what is valid as one."""
 
@@ -53,6 +55,13 @@ AIMS = {
     "signalProcess": "SIGNALLED",
     "writeProcessStdin": "WRITTEN",
     "closeProcessStdin": "WRITTEN",
+    "wakeVm": "SLEPT",
+    "pauseVm": "SLEPT",
+    "sleepVm": "SLEPT",
+    "setIdle": "SLEPT",
+    "declareService": "SLEPT",
+    "removeService": "SLEPT",
+    "waitForPort": "SLEPT",
 }
 """What operations are sent to, that others may find what they need: the environment variable {AIM}_{parameter} says
 what its id is."""
@@ -63,8 +72,11 @@ FOLDER = "fuzzed"
 
 OF_FOLDERS = {"listFolder", "packFolder"}
 
-EXISTING: dict[str, dict[str, str]] = {"getOrCreateVm": {"name": "vm"}, "spawn": {"command": "true"}}
-"""By operation, fields of a body that name what exists."""
+EXISTING: dict[str, dict[str, Any]] = {"getOrCreateVm": {"name": "vm"}, "spawn": {"command": "true"}} | {
+    "declareService": {"command": "true", "wait": 0},
+    "waitForPort": {"timeout": 0},
+}
+"""By operation, fields of a body that name what exists, and that nothing is waited for."""
 
 
 EMPTY_ARCHIVE = bytes(1024)
@@ -86,6 +98,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     for name, value in case.path_parameters.items():
         if name in VALID and VALID[name].fullmatch(str(value)):
             case.path_parameters[name] = os.environ[f"{AIMS.get(operation, DEFAULT_AIM)}_{name}"]
+    if operation == "readServiceLog" and case.query.get("follow") in ("true", True):
+        case.query["follow"] = "false"  # one that is followed ends with its service
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if case.method == "GET" and "path" in case.query:

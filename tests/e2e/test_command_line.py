@@ -72,6 +72,7 @@ def test_previews_are_made_and_revoked(server: ServerProcess, at: dict[str, str]
             "forward_host",
             "cors",
             "label",
+            "wake",
         }
         url = fields["url"]
         assert made.stderr == b""

@@ -18,6 +18,6 @@ class PortActions(Protocol):
         """Wait until something in a VM accepts connections on a port.
 
         Raises:
-            Unavailable: `port_closed`, `process_exited` (502).
+            Conflict: `port_closed`, `process_exited`, `port_not_answering`.
         """
         ...

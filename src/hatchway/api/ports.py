@@ -98,9 +98,9 @@ OPERATIONS = (
         errors=(
             *VM_ERRORS,
             (400, "invalid_port"),
-            (502, "port_closed"),
-            (502, "process_exited"),
-            (504, "port_not_answering"),
+            (409, "port_closed"),
+            (409, "process_exited"),
+            (409, "port_not_answering"),
         ),
     ),
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hatchway.errors import Conflict, Unavailable
 from hatchway.vm.manager import VmManager
 from hatchway.vm.records import ListeningPort
+
+_OF_THE_GUEST = frozenset({"port_closed", "process_exited", "port_not_answering"})
 
 
 class ServerPortActions:
@@ -22,4 +25,10 @@ class ServerPortActions:
     async def wait_for_port(self, vm_id: str, port: int, seconds: float) -> None:
         """See `PortActions`."""
         async with self._manager.using(vm_id) as machine:
-            await machine.wait_for_port(port, seconds)
+            try:
+                await machine.wait_for_port(port, seconds)
+            except Unavailable as error:
+                if error.code not in _OF_THE_GUEST:
+                    raise
+                # Nothing of ours has failed: what was asked for has not come.
+                raise Conflict(error.code, error.message, error.hint, details=error.details) from None

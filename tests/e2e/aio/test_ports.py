@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hatchway import Agent, InvalidRequest, Unavailable
+from hatchway import Agent, Conflict, InvalidRequest
 
 pytestmark = pytest.mark.sandbox
 
@@ -22,11 +22,11 @@ async def test_ports_are_waited_for_and_listed(agent: Agent) -> None:
 
 
 async def test_waiting_fails_early_or_in_time(agent: Agent) -> None:
-    with pytest.raises(Unavailable) as late:
+    with pytest.raises(Conflict) as late:
         await agent.wait_for_port(3000, timeout=0.1)
     assert late.value.code == "port_closed"
     await agent.spawn("sh", ["-c", "exit 7"])
-    with pytest.raises(Unavailable) as early:
+    with pytest.raises(Conflict) as early:
         await agent.wait_for_port(3000, timeout=60)
     assert early.value.code == "process_exited"
     assert early.value.details is not None

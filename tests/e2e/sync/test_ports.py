@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from hatchway import InvalidRequest, SyncAgent, Unavailable
+from hatchway import Conflict, InvalidRequest, SyncAgent
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,11 +23,11 @@ def test_ports_are_waited_for_and_listed(agent: SyncAgent) -> None:
 
 
 def test_waiting_fails_early_or_in_time(agent: SyncAgent) -> None:
-    with pytest.raises(Unavailable) as late:
+    with pytest.raises(Conflict) as late:
         agent.wait_for_port(3000, timeout=0.1)
     assert late.value.code == "port_closed"
     agent.spawn("sh", ["-c", "exit 7"])
-    with pytest.raises(Unavailable) as early:
+    with pytest.raises(Conflict) as early:
         agent.wait_for_port(3000, timeout=60)
     assert early.value.code == "process_exited"
     assert early.value.details is not None

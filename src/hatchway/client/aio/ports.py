@@ -26,7 +26,7 @@ class Ports(VmActions):
 
         Raises:
             InvalidRequest: `invalid_port`, `invalid_timeout`.
-            Unavailable: `port_closed`: nothing did in time; `process_exited`: nothing will, since the program spawned
+            Conflict: `port_closed`: nothing did in time; `process_exited`: nothing will, since the program spawned
                 last has ended: `details` has its exit code, signal and last lines of stderr.
         """
         body = {"port": check_port(port), "timeout": check_timeout(timeout)}
