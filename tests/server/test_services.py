@@ -12,6 +12,8 @@ from hatchway.gateway.listener import Gateway
 from hatchway.options import PreviewOptions, VmOptions
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import Grant
+from hatchway.server.cron import CronRunner
+from hatchway.server.cron_run import executing
 from hatchway.server.services import ServerServices
 from hatchway.store.store import Store
 from hatchway.vm.manager import VmManager
@@ -47,8 +49,9 @@ async def services(
     sandbox = await Sandbox.start(data_dir)
     kinds = {"vm": VmOptions(preview=PreviewOptions(60, 600))}
     manager = VmManager(store, sandbox, kinds, tmp_path / "cache", tmp_path / "logs", clock)
+    cron = CronRunner(store.cron, executing(manager), clock)
     yield ServerServices(
-        manager, store.previews, store.services, gateway, lambda token: f"http://{token}.localhost:1/"
+        manager, store.previews, store.services, cron, gateway, lambda token: f"http://{token}.localhost:1/"
     )
     await manager.close()
     await sandbox.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hatchway.api import (
     about,
+    cron,
     declared_services,
     execution,
     file_archive,
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *processes.OPERATIONS,
     *process_io.OPERATIONS,
     *declared_services.OPERATIONS,
+    *cron.OPERATIONS,
     *previews.OPERATIONS,
 )
 
