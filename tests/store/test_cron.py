@@ -56,7 +56,7 @@ async def test_removing_is_told_in_the_order_of_the_writes(store: Store) -> None
         store.cron.remove(vm, "a", told.append),
         store.cron.put(vm, JOB, NOW + 1, told.append),
     )
-    assert removed == [None, True, False, None]
+    assert list(removed) == [None, True, False, None]
     assert told == [NOW, True, False, NOW + 1]
 
 

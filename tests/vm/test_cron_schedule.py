@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatchway.errors import InvalidRequest
-from hatchway.vm.cron_schedule import ALIASES, MAX_CHARACTERS, parse_schedule
+from hatchway.vm.cron_schedule import ALIASES, MAX_CHARACTERS, Schedule, parse_schedule
 
 MINUTE = 60.0
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -31,6 +31,14 @@ def times(schedule: str, zone: str, after: float, count: int) -> list[str]:
         after = following
         found.append(datetime.fromtimestamp(after, UTC).strftime("%m-%d %H:%M"))
     return found
+
+
+def parsed(text: str, zone: str = "UTC") -> Schedule | InvalidRequest:
+    """The schedule, or why it is none."""
+    try:
+        return parse_schedule(text, zone)
+    except InvalidRequest as refusal:
+        return refusal
 
 
 @st.composite
@@ -70,13 +78,13 @@ def test_the_next_time_in_utc_is_the_first_whole_minute_that_fits(
         starred = text.split()[2].startswith("*") or text.split()[4].startswith("*")
         return day.month in months and (of_month and of_week if starred else of_month or of_week)
 
-    try:
-        found = parse_schedule(text).next_after(after)
-    except InvalidRequest as refusal:
-        assert refusal.code == "invalid_schedule"
+    schedule = parsed(text)
+    if isinstance(schedule, InvalidRequest):
+        assert schedule.code == "invalid_schedule"
         assert months <= {2, 4, 6, 9, 11}, "only days that short months do not have"
         assert min(days) > 29
         return
+    found = schedule.next_after(after)
     assert found is not None
     assert found > after
     moment = datetime.fromtimestamp(found, UTC)
@@ -101,9 +109,8 @@ def test_time_goes_on_wherever_clocks_are_changed(
     given_fields: tuple[str, list[set[int]]], zone: str, after: float
 ) -> None:
     text, _ = given_fields
-    try:
-        schedule = parse_schedule(text, zone)
-    except InvalidRequest:
+    schedule = parsed(text, zone)
+    if isinstance(schedule, InvalidRequest):
         return
     for _ in range(5):
         following = schedule.next_after(after)
@@ -114,22 +121,20 @@ def test_time_goes_on_wherever_clocks_are_changed(
 
 @given(st.one_of(st.text(max_size=MAX_CHARACTERS + 5), st.text("0123456789*/,-#LW @MONDAY\t", max_size=30)))
 def test_anything_else_is_refused_in_our_words(text: str) -> None:
-    try:
-        schedule = parse_schedule(text)
-    except InvalidRequest as refusal:
-        assert refusal.code == "invalid_schedule"
-        assert "Error" not in refusal.message
-        assert refusal.hint
+    schedule = parsed(text)
+    if isinstance(schedule, InvalidRequest):
+        assert schedule.code == "invalid_schedule"
+        assert "Error" not in schedule.message
+        assert schedule.hint
     else:
         assert schedule.next_after(0.0) is not None
 
 
 @given(st.text(max_size=40))
 def test_time_zones_are_names_and_no_paths(name: str) -> None:
-    try:
-        parse_schedule("@daily", name)
-    except InvalidRequest as refusal:
-        assert refusal.code == "invalid_time_zone"
+    schedule = parsed("@daily", name)
+    if isinstance(schedule, InvalidRequest):
+        assert schedule.code == "invalid_time_zone"
     else:
         assert re.fullmatch(r"[\w+/-]+", name)
 

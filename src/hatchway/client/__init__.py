@@ -26,6 +26,7 @@ from hatchway.client.answers import (
     PreviewInfo,
     VmInfo,
 )
+from hatchway.client.cron_answers import CronJob, CronRun
 from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritten, Transferred
 from hatchway.client.process_answers import (
     OutputChunk,
@@ -45,6 +46,8 @@ __all__ = [
     "Agent",
     "AsyncClient",
     "Client",
+    "CronJob",
+    "CronRun",
     "DirEntry",
     "ExecResult",
     "FetchResponse",
