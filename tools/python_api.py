@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.file_answers.*",
             "hatchway.client.process_answers.*",
             "hatchway.client.service_answers.*",
+            "hatchway.client.cron_answers.*",
         ),
     ),
     (
@@ -70,6 +71,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.file_answers.FileType",
             "hatchway.client.process_answers.StreamName",
             "hatchway.client.process_answers.SystemProcessState",
+            "hatchway.vm.cron_job.Overlap",
         ),
     ),
     (

@@ -4,8 +4,7 @@
 
 What both share, and what does no I/O:
 
-- `answers`, `file_answers`, `process_answers`, `service_answers`, `cron_answers`: what calls
-  return.
+- `answers`, `file_answers`, `process_answers`, `service_answers`, `cron_answers`: what calls return.
 - `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one. Pure.
 - `parameters`: what callers give, as the control API takes it. Pure.
 - `exec_stream`, `output_stream`: the lines that the output of a command and of a spawned process comes as; `lines`:
