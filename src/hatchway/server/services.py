@@ -85,8 +85,8 @@ class ServerServices(ServerLifeActions, ServerServiceActions, ServerCronActions)
         """See `Services`."""
         revoked = await self._manager.destroy(vm_id)
         self._gateway.forget_vm(vm_id)
-        await self._cron.forget_vm(vm_id)
         await self._gateway.close_grants(revoked)
+        await self._cron.forget_vm(vm_id)
 
     async def write_file(
         self,
