@@ -11,7 +11,7 @@ from hatchway.vm.cron_job import MAX_BYTES, CronJob, CronRun
 
 
 async def test_a_job_is_scheduled_listed_and_cancelled(
-    client: httpx.AsyncClient, services: Any, vm: str
+    client: httpx.AsyncClient, services: Any, vm: str, refused: Any
 ) -> None:
     body = {
         "schedule": "30 4 * * MON-FRI",
@@ -48,7 +48,7 @@ async def test_a_job_is_scheduled_listed_and_cancelled(
     assert (await client.get(f"{vm}/cron")).json() == {"jobs": [job]}
     assert (await client.delete(f"{vm}/cron/nightly")).json() == {"cancelled": True}
     assert (await client.delete(f"{vm}/cron/nightly")).json() == {"cancelled": False}
-    assert (await client.delete(f"{vm}/cron/no%20id")).json() == {"cancelled": False}
+    refused(await client.delete(f"{vm}/cron/no%20id"), 404, "cron_job_not_found")
     assert (await client.get(f"{vm}/cron")).json() == {"jobs": []}
 
 

@@ -10,7 +10,7 @@ from hatchway.api.bodies import read_json, write_json
 from hatchway.api.commands import check_environment, check_words, working_directory
 from hatchway.api.operation import JSON, Operation, Success
 from hatchway.api.services import Services
-from hatchway.api.targets import vm_id
+from hatchway.api.targets import cron_job_id, vm_id
 from hatchway.vm.cron_job import CronJob, new_job_id
 
 
@@ -40,7 +40,7 @@ async def show_all(services: Services, request: Request) -> Response:
 
 async def cancel(services: Services, request: Request) -> Response:
     """Cancel a cron job."""
-    cancelled = await services.cancel_cron_job(vm_id(request), request.path_params["job_id"])
+    cancelled = await services.cancel_cron_job(vm_id(request), cron_job_id(request))
     return write_json(schemas.Cancelled(cancelled))
 
 
@@ -81,5 +81,6 @@ OPERATIONS = (
         "Cancel a cron job: it is run no more, and what runs of it is ended",
         cancel,
         (Success(200, "There is no such job any more", {JSON: schemas.Cancelled}),),
+        errors=((404, "cron_job_not_found"),),
     ),
 )
