@@ -58,6 +58,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.process_answers.*",
             "hatchway.client.port_answers.*",
             "hatchway.client.service_answers.*",
+            "hatchway.client.cron_answers.*",
         ),
     ),
     (
@@ -71,6 +72,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.file_answers.FileType",
             "hatchway.client.process_answers.StreamName",
             "hatchway.client.process_answers.SystemProcessState",
+            "hatchway.vm.cron_job.Overlap",
         ),
     ),
     (

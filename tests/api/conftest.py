@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from starlette.applications import Starlette
 
+from api.memory_cron import MemoryCron
 from api.memory_life import MemoryLife
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
@@ -55,7 +56,7 @@ class MemoryFile:
             yield self.content[start : start + 7]
 
 
-class MemoryServices(MemoryLife):
+class MemoryServices(MemoryCron, MemoryLife):
     """One kind of VM, `vm`. Commands play a script: events, and exceptions to raise."""
 
     version = "1.2.3"

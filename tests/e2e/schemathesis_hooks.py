@@ -21,6 +21,9 @@ PROBLEM = {"code", "message", "hint"}
 MORE = {"retry_after", "details"}
 
 BEYOND_SCHEMAS = {
+    "cron_job_too_large": "the bytes of all its words and variables are counted",
+    "invalid_schedule": "a calendar is no regular expression",
+    "invalid_time_zone": "which there are, the server's machine says",
     "archive_cut_short": "a body of bytes has no schema",
     "invalid_archive": "a body of bytes has no schema",
     "invalid_service": "a ready path needs a port",

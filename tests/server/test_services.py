@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from hatchway.errors import HatchwayError, NotFound
+from hatchway.errors import HatchwayError, InvalidRequest, NotFound
 from hatchway.gateway.listener import Gateway
 from hatchway.options import PreviewOptions, VmOptions
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import Grant
+from hatchway.server.cron import CronRunner
+from hatchway.server.cron_run import executing
 from hatchway.server.services import ServerServices
 from hatchway.store.store import Store
+from hatchway.vm.cron_job import CronJob
 from hatchway.vm.manager import VmManager
 from hatchway.vm.records import ExecRequest, Output, PreviewInfo, SpawnRequest
 from hatchway.vm.sandbox.sandbox import Sandbox
@@ -47,8 +50,9 @@ async def services(
     sandbox = await Sandbox.start(data_dir)
     kinds = {"vm": VmOptions(preview=PreviewOptions(60, 600))}
     manager = VmManager(store, sandbox, kinds, tmp_path / "cache", tmp_path / "logs", clock)
+    cron = CronRunner(store.cron, executing(manager), clock)
     yield ServerServices(
-        manager, store.previews, store.services, gateway, lambda token: f"http://{token}.localhost:1/"
+        manager, store.previews, store.services, cron, gateway, lambda token: f"http://{token}.localhost:1/"
     )
     await manager.close()
     await sandbox.close()
@@ -56,6 +60,22 @@ async def services(
 
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+async def test_cron_jobs_end_with_their_vm(services: ServerServices) -> None:
+    vm, _ = await services.get_or_create_vm("vm", ("a",))
+    other, _ = await services.get_or_create_vm("vm", ("b",))
+    for each in (vm, other):
+        await services.schedule_cron(each.id, CronJob("job", "@daily", "true"))
+    with pytest.raises(InvalidRequest):
+        await services.schedule_cron(vm.id, CronJob("no id", "@daily", "true"))
+    await services.destroy_vm(vm.id)
+    assert services._cron.of_vm(vm.id) == []
+    for action in (services.list_cron_jobs(vm.id), services.cancel_cron_job(vm.id, "job")):
+        with pytest.raises(NotFound):
+            await action
+    assert [info.job.id for info in await services.list_cron_jobs(other.id)] == ["job"]
+    assert await services.cancel_cron_job(other.id, "job") is True
 
 
 async def test_the_life_of_a_vm(services: ServerServices) -> None:

@@ -21,6 +21,7 @@ _PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "pid": {"type": "integer", "minimum": 1},
     "service": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     "preview_id": {"type": "string", "pattern": "^[0-9a-f]{20}$"},
+    "job_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
 }
 _DESCRIPTION = """\
 VMs, their files, processes and previews. Every refusal is `{code, message, hint}`, with `retry_after` (seconds, also as

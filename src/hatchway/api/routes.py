@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hatchway.api import (
     about,
+    cron,
     declared_services,
     execution,
     file_archive,
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *process_io.OPERATIONS,
     *declared_services.OPERATIONS,
     *ports.OPERATIONS,
+    *cron.OPERATIONS,
     *previews.OPERATIONS,
 )
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from hatchway.api.cron_actions import CronActions
 from hatchway.api.life_actions import LifeActions
 from hatchway.api.port_actions import PortActions
 from hatchway.api.service_actions import ServiceActions
@@ -46,7 +47,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(LifeActions, PortActions, ServiceActions, Protocol):
+class Services(LifeActions, PortActions, ServiceActions, CronActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's

@@ -1,4 +1,4 @@
-"""What a request's path names: a VM, a process, a service, a preview."""
+"""What a request's path names: a VM, a process, a service, a cron job, a preview."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from hatchway.errors import InvalidRequest, NotFound
 from hatchway.preview.token import is_preview_id
+from hatchway.vm.cron_job import check_job_id
 from hatchway.vm.service_spec import check_service_name
 
 _VM_ID = re.compile(r"[a-z0-9]{20}")
@@ -39,6 +40,15 @@ def service_name(request: Request) -> str:
         if request.method == "PUT":
             raise
         raise NotFound("service_not_found", "there is no such service", error.message) from None
+
+
+def cron_job_id(request: Request) -> str:
+    """The cron job, or `NotFound` `cron_job_not_found` for what cannot be a cron job's id."""
+    text: str = request.path_params["job_id"]
+    try:
+        return check_job_id(text)
+    except InvalidRequest as error:
+        raise NotFound("cron_job_not_found", "there is no such cron job", error.message) from None
 
 
 def preview_id(request: Request) -> str:

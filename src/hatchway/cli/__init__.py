@@ -3,6 +3,7 @@
 - `app`: the command itself: its nouns, and how errors are told.
 - `serve`, `doctor`, `software`, `vm` with `vm_states`, `service`, `preview`, `demo`: a server, its VMs, their declared
   services and previews.
+- `cron`: commands that run in a VM at set times.
 - `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
   `fetch`: its services; `ports`: where they listen.
 - `show_config`: what `serve --show-config` prints.

@@ -15,6 +15,7 @@ from hatchway import __version__
 from hatchway.cli import (  # the modules are named as their commands
     cat,
     cp,
+    cron,
     demo,
     doctor,
     exec,  # noqa: A004
@@ -82,6 +83,7 @@ app.command()(rm.rm)
 app.command()(fetch.fetch)
 app.add_typer(vm.app, name="vm")
 app.add_typer(service.app, name="service")
+app.add_typer(cron.app, name="cron")
 app.add_typer(preview.app, name="preview")
 app.add_typer(software.app, name="software")
 

@@ -11,6 +11,7 @@ import msgspec
 
 from hatchway.errors import InvalidRequest
 from hatchway.preview.token import ID_LENGTH, is_preview_id
+from hatchway.vm.cron_job import check_job_id
 from hatchway.vm.key import Key, format_key
 from hatchway.vm.service_spec import check_service_name
 
@@ -109,6 +110,37 @@ def service_body(
     if timeout != 0:
         body["wait"] = check_timeout(timeout)
     return body
+
+
+def cron_path(job_id: object) -> str:
+    """`/cron/{job_id}`; or `InvalidRequest` `invalid_cron_id`."""
+    if not isinstance(job_id, str):
+        raise InvalidRequest("invalid_cron_id", f"a cron job's id must be text, not {type(job_id).__name__}")
+    return f"/cron/{check_job_id(job_id)}"
+
+
+def cron_body(
+    schedule: str,
+    command: str | Sequence[str],
+    job_id: str | None,
+    overlap: str,
+    time_zone: str,
+    timeout: float | None,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+) -> dict[str, Any]:
+    """The body of `POST …/cron`: what was not given is left out; or `InvalidRequest` `invalid_timeout`."""
+    body: dict[str, Any] = {
+        "schedule": schedule,
+        "command": command if isinstance(command, str) else list(command),
+        "overlap": overlap,
+        "time_zone": time_zone,
+    }
+    if job_id is not None:
+        body["id"] = job_id
+    if timeout is not None:
+        body["timeout"] = check_timeout(timeout)
+    return body | _surroundings(env, cwd)
 
 
 def preview_path(preview_id: object, action: str) -> str:

@@ -8,8 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from hatchway.client import answers, file_answers, port_answers, process_answers, service_answers
+from hatchway.client import (
+    answers,
+    cron_answers,
+    file_answers,
+    port_answers,
+    process_answers,
+    service_answers,
+)
 from hatchway.preview.grant import CorsMode
+from hatchway.vm.cron_job import Overlap
 from hatchway.vm.service_spec import ServiceState
 from hatchway.vm.states import VmState
 
@@ -274,6 +282,80 @@ class Removed(msgspec.Struct):
     """The answer to `DELETE …/services/{service}`."""
 
     removed: bool
+
+
+class CronRun(msgspec.Struct):
+    """One run in an answer about cron jobs."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+    output: str
+    error: str | None
+
+    def public(self) -> cron_answers.CronRun:
+        """The same as the client's users see it."""
+        return cron_answers.CronRun(
+            self.started_at.astimezone(UTC),
+            None if self.ended_at is None else self.ended_at.astimezone(UTC),
+            self.exit_code,
+            self.signal,
+            self.timed_out,
+            self.output,
+            self.error,
+        )
+
+
+class CronJob(msgspec.Struct):
+    """The answer to `POST …/cron`, and one entry of `GET …/cron`."""
+
+    id: str
+    schedule: str
+    time_zone: str
+    command: str | tuple[str, ...]
+    overlap: Overlap
+    cwd: str | None
+    timeout: float | None
+    created_at: datetime
+    next_run_at: datetime | None
+    running: int
+    queued: int
+    runs: int
+    skipped: int
+    last_run: CronRun | None
+
+    def public(self) -> cron_answers.CronJob:
+        """The same as the client's users see it."""
+        return cron_answers.CronJob(
+            id=self.id,
+            schedule=self.schedule,
+            time_zone=self.time_zone,
+            command=self.command,
+            overlap=self.overlap,
+            cwd=self.cwd,
+            timeout=self.timeout,
+            created_at=self.created_at.astimezone(UTC),
+            next_run_at=None if self.next_run_at is None else self.next_run_at.astimezone(UTC),
+            running=self.running,
+            queued=self.queued,
+            runs=self.runs,
+            skipped=self.skipped,
+            last_run=None if self.last_run is None else self.last_run.public(),
+        )
+
+
+class CronJobs(msgspec.Struct):
+    """The answer to `GET …/cron`."""
+
+    jobs: list[CronJob]
+
+
+class Cancelled(msgspec.Struct):
+    """The answer to `DELETE …/cron/{job_id}`."""
+
+    cancelled: bool
 
 
 class Expired(msgspec.Struct):

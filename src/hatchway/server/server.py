@@ -20,6 +20,8 @@ from hatchway.gateway.tls import ListenerTls
 from hatchway.options import VmOptions
 from hatchway.server.backend import ServerBackend, access_policy
 from hatchway.server.control import ControlServer
+from hatchway.server.cron import CronRunner
+from hatchway.server.cron_run import executing
 from hatchway.server.file_limit import raise_file_limit
 from hatchway.server.services import ServerServices
 from hatchway.server.settings import Settings
@@ -64,6 +66,7 @@ class _Parts:
     gateway: Gateway
     previews: Previews
     manager: VmManager
+    cron: CronRunner
 
 
 @asynccontextmanager
@@ -153,6 +156,8 @@ async def _parts(
         )
         stack.push_async_callback(manager.close)
         await manager.start()
+        cron = CronRunner(store.cron, executing(manager), clock)
+        await cron.load()
         control = ControlServer(settings.data_dir)
         stack.push_async_callback(control.stop)
         backend = ServerBackend(
@@ -170,9 +175,9 @@ async def _parts(
         )
         manager.traffic = gateway
         await control.start(
-            create_app(ServerServices(manager, store.previews, store.services, gateway, preview_url))
+            create_app(ServerServices(manager, store.previews, store.services, cron, gateway, preview_url))
         )
-        yield _Parts(sandbox, gateway, store.previews, manager)
+        yield _Parts(sandbox, gateway, store.previews, manager, cron)
 
 
 @asynccontextmanager
@@ -184,6 +189,8 @@ async def _open(parts: _Parts) -> AsyncIterator[None]:
         stack.push_async_callback(_cancel, sweeping)
         watching = asyncio.get_running_loop().create_task(watch_idle(parts.manager))
         stack.push_async_callback(_cancel, watching)
+        running_jobs = asyncio.get_running_loop().create_task(parts.cron.run())
+        stack.push_async_callback(_cancel, running_jobs)
         yield
 
 

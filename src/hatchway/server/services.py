@@ -12,6 +12,8 @@ from hatchway.gateway.listener import Gateway
 from hatchway.preview import token as tokens
 from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import CorsMode, Grant, validate_expiry, validate_port
+from hatchway.server.cron import CronRunner
+from hatchway.server.cron_actions import ServerCronActions
 from hatchway.server.life_actions import ServerLifeActions
 from hatchway.server.port_actions import ServerPortActions
 from hatchway.server.service_actions import ServerServiceActions
@@ -38,13 +40,14 @@ from hatchway.vm.records import (
 )
 
 
-class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions):
+class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions):
     """Implements `hatchway.api.services.Services`.
 
     Args:
         manager: the VMs.
         previews: the stored previews.
         declared: the stored services.
+        cron: runs cron jobs.
         gateway: told when something it may be relaying ends.
         preview_url: the host-mode address of a token, once the server listens; None: nobody could visit a preview.
     """
@@ -56,12 +59,14 @@ class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions)
         manager: VmManager,
         previews: Previews,
         declared: DeclaredServices,
+        cron: CronRunner,
         gateway: Gateway,
         preview_url: Callable[[str], str] | None,
     ) -> None:
         self._manager = manager
         self._previews = previews
         self._declared = declared
+        self._cron = cron
         self._gateway = gateway
         self._preview_url = preview_url
 
@@ -82,6 +87,7 @@ class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions)
         revoked = await self._manager.destroy(vm_id)
         self._gateway.forget_vm(vm_id)
         await self._gateway.close_grants(revoked)
+        await self._cron.forget_vm(vm_id)
 
     async def write_file(
         self,

@@ -6,7 +6,7 @@
   once its transaction is on disk.
 - `failures`: what sqlite3 and the disk can fail with, as our errors. Pure.
 - `vms`: VMs by key, their uid slot, their end.
-- `services`: the declared services of each VM.
+- `services`: the declared services of each VM. `cron`: its cron jobs, and what came of them.
 - `previews`: grants by token digest: mint, resolve, list, renew, expire, sweep.
 - `preview_rows`: the rows of previews, and the statements on them.
 - `grant_cache`: what is known about tokens without asking the database. Pure.

@@ -63,6 +63,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        # Cron jobs: spec and last_run are JSON, as `hatchway.store.cron` reads them.
+        """
+        CREATE TABLE cron_jobs (
+            vm_id TEXT NOT NULL REFERENCES vms (id),
+            id TEXT NOT NULL,
+            spec TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            runs INTEGER NOT NULL DEFAULT 0,
+            skipped INTEGER NOT NULL DEFAULT 0,
+            last_run TEXT,
+            PRIMARY KEY (vm_id, id)
+        ) STRICT
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

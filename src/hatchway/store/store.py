@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hatchway.errors import Conflict
+from hatchway.store.cron import CronJobs
 from hatchway.store.database import Database
 from hatchway.store.failures import translate
 from hatchway.store.previews import Previews
@@ -26,12 +27,15 @@ def _skip_none(_: int) -> bool:
 class Store:
     """All that outlives the process. Made by `Store.open`."""
 
-    def __init__(self, db: Database, lock: int, vms: Vms, previews: Previews, services: Services) -> None:
+    def __init__(
+        self, db: Database, lock: int, vms: Vms, previews: Previews, services: Services, cron: CronJobs
+    ) -> None:
         self._db = db
         self._lock = lock
         self.vms = vms
         self.previews = previews
         self.services = services
+        self.cron = cron
 
     @classmethod
     async def open(
@@ -61,7 +65,7 @@ class Store:
             os.close(lock)
             raise
         previews = Previews(db, clock)
-        return cls(db, lock, Vms(db, previews, skip_slots), previews, Services(db))
+        return cls(db, lock, Vms(db, previews, skip_slots), previews, Services(db), CronJobs(db))
 
     async def close(self) -> None:
         """Finish what was asked for, close the database and give the data directory free.

@@ -179,6 +179,7 @@ class Vms:
                 "UPDATE vms SET destroyed_at = ? WHERE id = ? AND destroyed_at IS NULL", (now, vm_id)
             )
             connection.execute("DELETE FROM services WHERE vm_id = ?", (vm_id,))
+            connection.execute("DELETE FROM cron_jobs WHERE vm_id = ?", (vm_id,))
             return delete_of_vm(connection, vm_id)
 
         deleted = await self._db.write(mark, self._previews.forget)

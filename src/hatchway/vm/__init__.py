@@ -22,6 +22,7 @@
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
 - `records`: what is said about VMs, processes and previews across packages. Pure.
 - `event_log`: what has happened in a VM.
+- `cron_schedule`: when the times of a cron schedule are; `cron_job`: what runs then, and whether it may. Pure.
 - `background`: work that nobody waits for.
 - `sandbox`: the isolation itself: zygote, guest init, mounts, seccomp, cgroups.
 

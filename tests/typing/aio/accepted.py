@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -11,6 +12,8 @@ from websockets.typing import Data
 
 from hatchway import Agent, AsyncClient, FetchResponse, HatchwayError, Preview, create_client
 from hatchway.client import (
+    CronJob,
+    CronRun,
     DirEntry,
     ExecResult,
     FileRead,
@@ -109,6 +112,17 @@ async def previews(agent: Agent) -> None:
     assert_type(await agent.expire_signed_preview_url(preview.token), bool)
     assert_type(await agent.expire_preview(preview.id), bool)
     assert_type(await agent.expire_all_previews(), int)
+
+
+async def cron(agent: Agent) -> None:
+    job = await agent.schedule_cron(
+        "@daily", ["a", "b"], id="x", overlap="queue", time_zone="UTC", timeout=1.5
+    )
+    assert_type(job, CronJob)
+    assert_type(job.next_run_at, datetime | None)
+    assert_type(job.last_run, CronRun | None)
+    assert_type(await agent.list_cron_jobs(), list[CronJob])
+    assert_type(await agent.cancel_cron_job(job.id), bool)
 
 
 def errors(error: HatchwayError) -> None:

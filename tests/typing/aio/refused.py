@@ -42,6 +42,12 @@ async def services(agent: Agent) -> None:
     agent.websocket(3000, b"/")  # error: arg-type
 
 
+async def cron(agent: Agent) -> None:
+    await agent.schedule_cron("@daily")  # error: call-arg
+    await agent.schedule_cron("@daily", "true", overlap="maybe")  # error: arg-type
+    await agent.cancel_cron_job(5)  # error: arg-type
+
+
 async def previews(agent: Agent, preview: Preview) -> None:
     await agent.create_signed_preview_url(3000, cors="none")  # error: arg-type
     await agent.create_signed_preview_url(3000, 60, True)  # error: call-arg misc

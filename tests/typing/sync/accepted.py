@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -12,6 +13,8 @@ from websockets.typing import Data
 
 from hatchway import Client, FetchResponse, HatchwayError, Preview, SyncAgent
 from hatchway.client import (
+    CronJob,
+    CronRun,
     DirEntry,
     ExecResult,
     FileRead,
@@ -110,6 +113,15 @@ def previews(agent: SyncAgent) -> None:
     assert_type(agent.expire_signed_preview_url(preview.token), bool)
     assert_type(agent.expire_preview(preview.id), bool)
     assert_type(agent.expire_all_previews(), int)
+
+
+def cron(agent: SyncAgent) -> None:
+    job = agent.schedule_cron("@daily", ["a", "b"], id="x", overlap="queue", time_zone="UTC", timeout=1.5)
+    assert_type(job, CronJob)
+    assert_type(job.next_run_at, datetime | None)
+    assert_type(job.last_run, CronRun | None)
+    assert_type(agent.list_cron_jobs(), list[CronJob])
+    assert_type(agent.cancel_cron_job(job.id), bool)
 
 
 def errors(error: HatchwayError) -> None:

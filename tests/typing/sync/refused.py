@@ -43,6 +43,12 @@ def services(agent: SyncAgent) -> None:
     agent.websocket(3000, b"/")  # error: arg-type
 
 
+def cron(agent: SyncAgent) -> None:
+    agent.schedule_cron("@daily")  # error: call-arg
+    agent.schedule_cron("@daily", "true", overlap="maybe")  # error: arg-type
+    agent.cancel_cron_job(5)  # error: arg-type
+
+
 def previews(agent: SyncAgent, preview: Preview) -> None:
     agent.create_signed_preview_url(3000, cors="none")  # error: arg-type
     agent.create_signed_preview_url(3000, 60, True)  # error: call-arg misc

@@ -1,7 +1,7 @@
 """The synchronous client: the twin of `hatchway.client.aio`, which `tools/generate-sync-client` makes it from.
 
 The modules are those of that package. Written by hand: `concurrency`, `single_flight`, `websocket`; generated: `agent`,
-`callers_body`, `client`, `declared_services`, `files`, `life`, `ports`, `previews`, `process`, `processes`,
+`callers_body`, `client`, `cron`, `declared_services`, `files`, `life`, `ports`, `previews`, `process`, `processes`,
 `service_transport`, `services`, `transfer`, `transport`, `vm_calls`.
 """
 
