@@ -17,6 +17,7 @@ from benchmarks import (
     first_event,
     idle_connections,
     large_bodies,
+    life_of_a_vm,
     mint_previews,
     new_connections,
     small_requests,
@@ -29,6 +30,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 PARTS: tuple[tuple[str, ModuleType], ...] = (
     ("Virtual machines", virtual_machines),
+    ("Virtual machines: waking, and the pool", life_of_a_vm),
     ("The gateway: small requests", small_requests),
     ("The gateway: new connections", new_connections),
     ("The gateway: large bodies", large_bodies),

@@ -105,6 +105,8 @@ class VmManager:
         finally:
             if ready is not None:
                 self._park(ready) if used else self._removals.start(self._discard_ready(ready))
+        if created:
+            self._new_life(row)  # with nothing declared in it: its first use need not ask
         return self._info(row), created
 
     def lives(self) -> list[tuple[str, Life]]:
