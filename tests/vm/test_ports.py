@@ -112,6 +112,7 @@ async def test_nothing_of_the_host_or_another_vm_is_seen(machine: Machine) -> No
         GuestPort(70000, "127.0.0.1", 4, 1, b""),
         GuestPort(80, "localhost", 4, 1, b""),
         GuestPort(80, "::1", 4, 1, b""),
+        GuestPort(80, "fe80::1%\x1b[2J", 6, 1, b""),
         GuestPort(80, "127.0.0.1", 4, -1, b""),
         GuestPort(80, "127.0.0.1", 4, 2**23, b""),
         GuestPort(80, "127.0.0.1", 4, 1, b"x" * 300),

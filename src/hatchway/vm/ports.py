@@ -36,7 +36,8 @@ def _checked(told: GuestPort) -> ListeningPort:
     except ValueError:
         raise _wrong() from None
     if (
-        address.version != told.family
+        "%" in told.address  # a zone, which may hold any characters (RFC 4007 section 11)
+        or address.version != told.family
         or not 1 <= told.port <= 65535
         or not 0 <= told.pid <= MAX_PID
         or len(told.command) > MAX_COMMAND_BYTES
