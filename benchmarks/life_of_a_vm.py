@@ -54,6 +54,7 @@ async def _visits(
     vm, _created = await manager.get_or_create(_KIND, ("visited",))
     spec = ServiceSpec("web", "node", ["-e", _SERVER], port=3000)
     await store.services.put(vm.id, spec)
+    await (await manager.life(vm.id)).supervisor.declare(spec)
 
     async def visit() -> None:
         async with manager.using(vm.id) as machine:

@@ -299,14 +299,18 @@ class VmManager:
             layers = await self._software.layers(options.software)
             machine = await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
         except BaseException:
-            self._store.vms.release(slot)
+            # A boot that was called off may have left a folder.
+            self._removals.start(self._give_back(vm_id, slot))
             raise
         return ReadyVm(vm_id, slot, machine)
 
     async def _discard_ready(self, ready: ReadyVm) -> None:
         await ready.machine.stop()
-        await self._sandbox.remove(ready.id)
-        self._store.vms.release(ready.slot)
+        await self._give_back(ready.id, ready.slot)
+
+    async def _give_back(self, vm_id: str, slot: int) -> None:
+        await self._sandbox.remove(vm_id)
+        self._store.vms.release(slot)
 
     def _park(self, ready: ReadyVm) -> None:
         """Keep a machine for the first use of its VM, for a while."""

@@ -22,6 +22,8 @@ from hatchway.vm.machine import Machine
 
 RECENT_SECONDS = 5.0
 """What was taken within so many seconds is expected again."""
+FILL_DELAY_SECONDS = 0.03
+"""A boot takes what the first command in the VM that was just taken needs: it has so long ahead."""
 LEAST_FREE_SHARE = 0.1
 """Of the machine's memory: with less that is available, no VM waits."""
 
@@ -112,6 +114,7 @@ class ReadyPool:
 
     async def _fill(self, kind: str) -> None:
         waiting = self._waiting[kind]
+        await asyncio.sleep(FILL_DELAY_SECONDS)
         try:
             while len(waiting) < self._wanted(kind) and self._has_memory():
                 waiting.append(await self._make(kind))
