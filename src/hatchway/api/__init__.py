@@ -18,8 +18,8 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `problems`: refusals as answers, and what the log says of the unforeseen.
 - `bodies`: reading a JSON body within its limits, writing one.
 - `query`, `paths`, `commands`: the validation of what a request names. Pure.
-- `lines`: an answer made of lines of JSON; `streamed_body`: a request's body as it comes; `disconnect`: both end work
-  whose client has gone.
+- `guest_bytes`: an answer of a guest's bytes; `lines`: one made of lines of JSON; `streamed_body`: a request's body as
+  it comes; `disconnect`: all of them end work whose client has gone.
 - `access`: who may call at all: Host, cross-site and token checks. Pure; asked by the gateway's backend.
 - `openapi`: the document. Pure.
 """

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from hatchway.api import service_schemas as schemas
 from hatchway.api.bodies import read_json, write_json
 from hatchway.api.commands import check_environment, check_words, working_directory
 from hatchway.api.disconnect import unless_disconnected
+from hatchway.api.guest_bytes import GuestBytesAnswer
 from hatchway.api.operation import BYTES, JSON, START_ERRORS, VM_ERRORS, Operation, Success, flag_parameter
 from hatchway.api.query import read_flag
 from hatchway.api.services import Services
@@ -58,29 +57,8 @@ async def remove(services: Services, request: Request) -> Response:
 async def read_log(services: Services, request: Request) -> ASGIApp:
     """Send what a service has written."""
     follow = read_flag(request.state.query, "follow")
-    return _LogAnswer(services, vm_id(request), service_name(request), follow=follow)
-
-
-class _LogAnswer:
-    """The log; opened before the answer begins, so that what stands in the way is a refusal."""
-
-    def __init__(self, services: Services, vm: str, name: str, *, follow: bool) -> None:
-        self._services, self._vm, self._name, self._follow = services, vm, name, follow
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._services.service_log(self._vm, self._name, follow=self._follow) as pieces:
-            headers = [(b"content-type", BYTES.encode()), (b"x-content-type-options", b"nosniff")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            if scope["method"] != "HEAD":
-                await unless_disconnected(receive, _send(pieces, send))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _send(pieces: AsyncIterator[bytes], send: Send) -> None:
-    # At once, so that whoever follows a log that is still empty knows that it is open.
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-    async for piece in pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    source = services.service_log(vm_id(request), service_name(request), follow=follow)
+    return GuestBytesAnswer(source, BYTES)
 
 
 _PLACE = "/api/vms/{vm_id}/services"

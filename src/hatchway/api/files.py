@@ -13,20 +13,12 @@ from hatchway.api import file_schemas as schemas
 from hatchway.api.bodies import write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.file_errors import FILE_ERRORS
+from hatchway.api.guest_bytes import OF_A_GUEST
 from hatchway.api.operation import BYTES, JSON, Operation, Success, flag_parameter
 from hatchway.api.query import read_flag
 from hatchway.api.services import OpenFile, Services
 from hatchway.api.targets import vm_id
 from hatchway.errors import HatchwayError, InvalidRequest
-
-OF_A_GUEST = {
-    "Cache-Control": "no-store",
-    # What a guest has made must never become a page of the API's own origin.
-    "X-Content-Type-Options": "nosniff",
-    "Content-Disposition": "attachment",
-    "Content-Security-Policy": "sandbox",
-}
-"""The headers of content that is a guest's."""
 
 
 async def write(services: Services, request: Request) -> Response:
