@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from hatchway.api.bodies import no_content, read_json, write_json
 from hatchway.api.disconnect import unless_disconnected
 from hatchway.api.operation import JSON, VM_ERRORS, Operation, Success
+from hatchway.api.process_schemas import told_words
 from hatchway.api.schemas import Answer, Body
 from hatchway.api.services import Services
 from hatchway.api.targets import vm_id
@@ -29,22 +29,22 @@ class Port(Answer, frozen=True):
     family: Literal["ipv4", "ipv6"]
     pid: Annotated[int | None, Meta(description="Of the process that listens, if it can be seen.")]
     command: Annotated[list[str], Meta(description="That process's program and arguments; its own words.")]
-    command_base64: Annotated[
-        list[str] | UnsetType, Meta(description="The same, where it is not all valid UTF-8.")
-    ] = UNSET
+    command_base64: (
+        Annotated[list[bytes], Meta(description="The command in base64, only where it is no UTF-8.")]
+        | UnsetType
+    ) = UNSET
 
     @classmethod
     def of(cls, port: ListeningPort) -> Port:
         """The answer for a record."""
-        texts = [word.decode(errors="replace") for word in port.command]
-        exact = all(text.encode() == word for text, word in zip(texts, port.command, strict=True))
+        texts, exact = told_words(port.command)
         return cls(
             port.port,
             port.address,
             port.family,
             port.pid,
             texts,
-            UNSET if exact else [msgspec.to_builtins(word) for word in port.command],
+            exact,
         )
 
 

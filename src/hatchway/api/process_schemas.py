@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from signal import Signals
 from typing import Annotated, Any
@@ -182,16 +183,23 @@ class SystemProcess(Answer, frozen=True):
     @classmethod
     def of(cls, process: records.SystemProcess) -> SystemProcess:
         """The answer for a record."""
+        texts, exact = told_words(process.command)
         return cls(
             process.pid,
             process.ppid,
-            [word.decode(errors="replace") for word in process.command],
+            texts,
             process.state,
             timestamp(process.started_at),
             process.memory_bytes,
             process.spawned,
-            UNSET if all(map(_is_utf8, process.command)) else list(process.command),
+            exact,
         )
+
+
+def told_words(command: Sequence[bytes]) -> tuple[list[str], list[bytes] | UnsetType]:
+    """A command of a guest as text, and as it is where that is not the same."""
+    texts = [word.decode(errors="replace") for word in command]
+    return texts, UNSET if all(map(_is_utf8, command)) else list(command)
 
 
 def _is_utf8(word: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -44,18 +45,7 @@ def ports(
 
     found = with_existing(url, kind, key, ask)
     if as_json:
-        show_json(
-            [
-                {
-                    "port": each.port,
-                    "address": each.address,
-                    "family": each.family,
-                    "pid": each.pid,
-                    "command": list(each.command),
-                }
-                for each in found
-            ]
-        )
+        show_json([asdict(each) for each in found])
         return
     rows = [(str(each.port), each.address, str(each.pid or "-"), shlex.join(each.command)) for each in found]
     show_list(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -68,7 +69,7 @@ def add(
 
     info = with_agent(url, kind, key, declare)
     if as_json:
-        show_json(_fields(info))
+        show_json(asdict(info))
     else:
         say(info.state)
 
@@ -83,7 +84,7 @@ def show_all(
     """List the declared services of a VM."""
     services = with_existing(url, kind, key, lambda agent: agent.list_services())
     if as_json:
-        show_json([_fields(each) for each in services])
+        show_json([asdict(each) for each in services])
         return
     rows = [
         (
@@ -126,19 +127,3 @@ def remove(
     """Declare a service no longer: it is ended, and its log deleted."""
     removed = with_existing(url, kind, key, lambda agent: agent.remove_service(name))
     say("removed" if removed else "there was no such service")
-
-
-def _fields(info: ServiceInfo) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "command": list(info.command),
-        "cwd": info.cwd,
-        "port": info.port,
-        "ready": info.ready,
-        "state": info.state,
-        "pid": info.pid,
-        "restarts": info.restarts,
-        "exit_code": info.exit_code,
-        "signal": info.signal,
-        "last_words": info.last_words,
-    }

@@ -144,11 +144,10 @@ class SystemProcess(msgspec.Struct):
 
     def public(self) -> process_answers.SystemProcess:
         """The same as the client's users see it."""
-        words = self.command if self.command_base64 is None else map(os.fsdecode, self.command_base64)
         return process_answers.SystemProcess(
             pid=self.pid,
             ppid=self.ppid,
-            command=tuple(words),
+            command=_words(self.command, self.command_base64),
             state=self.state,
             started_at=self.started_at.astimezone(UTC),
             memory_bytes=self.memory_bytes,
@@ -262,8 +261,8 @@ class Port(msgspec.Struct):
 
     def public(self) -> port_answers.PortInfo:
         """The same as the client's users see it."""
-        words = self.command if self.command_base64 is None else map(os.fsdecode, self.command_base64)
-        return port_answers.PortInfo(self.port, self.address, self.family, self.pid, tuple(words))
+        command = _words(self.command, self.command_base64)
+        return port_answers.PortInfo(self.port, self.address, self.family, self.pid, command)
 
 
 class Ports(msgspec.Struct):
@@ -368,6 +367,11 @@ class AllExpired(msgspec.Struct):
     """The answer to `POST …/previews/expire-all`."""
 
     expired: int
+
+
+def _words(texts: tuple[str, ...], exact: tuple[bytes, ...] | None) -> tuple[str, ...]:
+    """A command: the texts, or, where they do not say all, its bytes as Python has them in text."""
+    return texts if exact is None else tuple(map(os.fsdecode, exact))
 
 
 def shell_exit_code(exit_code: int | None, signal: int | None) -> int:

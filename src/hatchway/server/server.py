@@ -185,12 +185,12 @@ async def _open(parts: _Parts) -> AsyncIterator[None]:
     """While the gateway listens: what runs on a timer; then its stop."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.gateway.stop, STOP_SECONDS)
-        sweeping = asyncio.get_running_loop().create_task(sweep_expired(parts.previews, parts.gateway))
-        stack.push_async_callback(_cancel, sweeping)
-        watching = asyncio.get_running_loop().create_task(watch_idle(parts.manager))
-        stack.push_async_callback(_cancel, watching)
-        running_jobs = asyncio.get_running_loop().create_task(parts.cron.run())
-        stack.push_async_callback(_cancel, running_jobs)
+        for work in (
+            sweep_expired(parts.previews, parts.gateway),
+            watch_idle(parts.manager),
+            parts.cron.run(),
+        ):
+            stack.push_async_callback(_cancel, asyncio.get_running_loop().create_task(work))
         yield
 
 

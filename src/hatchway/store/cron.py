@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hatchway.errors import Conflict, NotFound
+from hatchway.errors import Conflict
 from hatchway.store.database import Database
+from hatchway.store.failures import vm_not_found
 from hatchway.vm.cron_job import CronJob, CronRun
 
 MAX_JOBS = 100
@@ -67,7 +68,7 @@ class CronJobs:
 
         def put(connection: sqlite3.Connection) -> float:
             if connection.execute(_PUT, (job.id, text, now, vm_id)).rowcount != 1:
-                raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
+                raise vm_not_found()
             if connection.execute(_COUNT, (vm_id,)).fetchone()[0] > MAX_JOBS:
                 raise Conflict(
                     "too_many_cron_jobs", f"a VM has at most {MAX_JOBS} cron jobs", "cancel some of them"

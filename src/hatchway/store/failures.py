@@ -6,7 +6,7 @@ import errno
 import logging
 import sqlite3
 
-from hatchway.errors import HatchwayError, Unavailable
+from hatchway.errors import HatchwayError, NotFound, Unavailable
 
 _log = logging.getLogger("hatchway.store")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -28,6 +28,11 @@ def storage_failed() -> Unavailable:
         "the server's database could not be used; nothing was changed",
         "see the server's log; check that the data directory (--data-dir) can be written",
     )
+
+
+def vm_not_found() -> NotFound:
+    """What belongs to a VM cannot be kept without it."""
+    return NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
 
 
 def store_closed() -> Unavailable:

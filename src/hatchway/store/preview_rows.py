@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hatchway.errors import NotFound
 from hatchway.preview import token as tokens
 from hatchway.preview.grant import Grant
+from hatchway.store.failures import vm_not_found
 
 SWEEP_BATCH = 500
 """Rows per transaction of a sweep, so that a mint behind it waits for one batch and not for all."""
@@ -85,7 +85,7 @@ def insert(
     )
     cursor = connection.execute(_INSERT, values)
     if cursor.rowcount != 1 or cursor.lastrowid is None:
-        raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
+        raise vm_not_found()
     return replace(grant, id=cursor.lastrowid)
 
 

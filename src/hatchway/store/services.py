@@ -6,8 +6,9 @@ import sqlite3
 
 import msgspec
 
-from hatchway.errors import Conflict, NotFound
+from hatchway.errors import Conflict
 from hatchway.store.database import Database
+from hatchway.store.failures import vm_not_found
 from hatchway.vm.service_spec import ServiceSpec
 
 MAX_SERVICES = 100
@@ -40,7 +41,7 @@ class Services:
 
         def put(connection: sqlite3.Connection) -> None:
             if connection.execute(_PUT, (spec.name, text, vm_id)).rowcount != 1:
-                raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
+                raise vm_not_found()
             count = connection.execute("SELECT count(*) FROM services WHERE vm_id = ?", (vm_id,)).fetchone()[
                 0
             ]

@@ -8,8 +8,9 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hatchway.errors import NotFound, Unavailable
+from hatchway.errors import Unavailable
 from hatchway.store.database import Database
+from hatchway.store.failures import vm_not_found
 from hatchway.store.preview_rows import Deleted, delete_of_vm
 from hatchway.store.previews import Previews
 
@@ -165,7 +166,7 @@ class Vms:
             ).rowcount
 
         if await self._db.write(update) != 1:
-            raise NotFound("vm_not_found", "there is no VM with this id", "it may have been destroyed")
+            raise vm_not_found()
 
     async def mark_destroyed(self, vm_id: str, now: float) -> tuple[int, ...]:
         """End a VM: its key is free and its previews are revoked at once. Doing it again does nothing.

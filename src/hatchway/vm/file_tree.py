@@ -57,7 +57,7 @@ async def make_directory(channel: Channel, path: bytes, *, recursive: bool, mode
         HatchwayError: `already_exists`, `file_not_found` and others.
     """
     try:
-        await channel.request("mkdir", path=os.fsdecode(path), recursive=recursive, mode=mode)
+        await channel.ask("mkdir", path=os.fsdecode(path), recursive=recursive, mode=mode)
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
 
@@ -95,10 +95,7 @@ async def delete(channel: Channel, path: bytes, *, recursive: bool = False) -> N
 
 
 async def _stat(channel: Channel, path: bytes, follow: bool) -> FileInfo:
-    answer, fds = await channel.request("stat", path=os.fsdecode(path), follow=follow)
-    for fd in fds:
-        os.close(fd)  # no answer to this has any
-    return _info(answer)
+    return _info(await channel.ask("stat", path=os.fsdecode(path), follow=follow))
 
 
 def _info(answer: Answer) -> FileInfo:

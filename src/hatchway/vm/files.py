@@ -98,7 +98,7 @@ async def write_file(
         finally:
             os.close(new.fd)
         # A cancelled caller may find the file written or not, but never half of it.
-        await asyncio.shield(channel.request("commit", handle=new.handle))
+        await asyncio.shield(channel.ask("commit", handle=new.handle))
     except GuestRefusal as refusal:
         raise file_error(refusal) from None
     except BaseException:
@@ -162,7 +162,7 @@ async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
 
 async def _discard(channel: Channel, handle: int) -> None:
     try:
-        await channel.request("discard", handle=handle)
+        await channel.ask("discard", handle=handle)
     except (GuestRefusal, Unavailable):
         pass  # committed already, or the guest has ended and took it along
 

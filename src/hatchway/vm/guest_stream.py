@@ -138,7 +138,7 @@ class GuestStream:
     async def _ended_early(self) -> HatchwayError:
         """Why the pipe has ended without a word."""
         try:
-            await self._channel.request("stat", path="/", follow=True)
+            await self._channel.ask("stat", path="/", follow=True)
         except GuestRefusal:
             pass
         except Unavailable as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -111,11 +110,9 @@ class Machine(MachineFiles):
 
     async def _ask(self, operation: str) -> None:
         try:
-            _answer, fds = await self._channel.request(operation)
+            await self._channel.ask(operation)
         except GuestRefusal:
             raise vm_failed() from None
-        for fd in fds:
-            os.close(fd)  # no answer to these has any
 
     async def dial(
         self,

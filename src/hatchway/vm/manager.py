@@ -137,15 +137,7 @@ class VmManager:
             NotFound: `vm_not_found`.
             Unavailable: `vm_boot_failed`, and what its software cannot provide; `stopping`.
         """
-        life = self._lives.get(vm_id)
-        machine = None if life is None else life.machine
-        if life is None or machine is None:
-            life = await self.life(vm_id)
-            if self._closing:
-                raise Unavailable("stopping", "the server is stopping", "try again when it is back")
-            machine = await life.wake()
-        life.used()
-        return machine
+        return await self._awake(await self.life(vm_id))
 
     @asynccontextmanager
     async def using(self, vm_id: str) -> AsyncIterator[Machine]:
@@ -158,7 +150,7 @@ class VmManager:
         life = await self.life(vm_id)
         life.begin_use()
         try:
-            yield await self.running(vm_id)
+            yield await self._awake(life)
         finally:
             life.end_use()
 
@@ -283,21 +275,29 @@ class VmManager:
         self._lives[row.id] = life
         return life
 
+    async def _awake(self, life: Life) -> Machine:
+        if self._closing and life.machine is None:
+            raise Unavailable("stopping", "the server is stopping", "try again when it is back")
+        machine = await life.wake()
+        life.used()
+        return machine
+
     async def _boot(self, row: VmRow) -> Machine:
         parked = self._parked.pop(row.id, None)
         if parked is not None and parked.is_running:
             parked.restart_clock()
             return parked
-        options = self.kind_of(row.name)
+        return await self._boot_kind(row.name, row.id, row.slot)
+
+    async def _boot_kind(self, kind: str, vm_id: str, slot: int) -> Machine:
+        options = self.kind_of(kind)
         layers = await self._software.layers(options.software)
-        return await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
+        return await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
 
     async def _make_ready(self, kind: str) -> ReadyVm:
         vm_id, slot = await self._store.vms.reserve()
         try:
-            options = self.kind_of(kind)
-            layers = await self._software.layers(options.software)
-            machine = await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
+            machine = await self._boot_kind(kind, vm_id, slot)
         except BaseException:
             # A boot that was called off may have left a folder.
             self._removals.start(self._give_back(vm_id, slot))

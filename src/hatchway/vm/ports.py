@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 
 from hatchway.errors import Unavailable
 from hatchway.vm.guest_errors import general_error
@@ -20,11 +19,9 @@ async def read_ports(channel: Channel) -> list[ListeningPort]:
         Unavailable: `vm_stopped`, `vm_failed`.
     """
     try:
-        answer, fds = await channel.request("ports")
+        answer = await channel.ask("ports")
     except GuestRefusal as refusal:
         raise general_error(refusal) from None
-    for fd in fds:
-        os.close(fd)  # no answer to this has any
     if len(answer.ports) > MAX_PORTS:
         raise _wrong()
     return [_checked(told) for told in answer.ports]

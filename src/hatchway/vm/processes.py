@@ -186,11 +186,9 @@ class Processes:
         """
         assert self._channel is not None
         try:
-            answer, fds = await self._channel.request("youngest")
+            answer = await self._channel.ask("youngest")
         except GuestRefusal:
-            answer, fds = None, []
-        for fd in fds:
-            os.close(fd)  # no answer to this has any
+            answer = None
         now = asyncio.get_running_loop().time()
         if answer is not None:
             return None if answer.age is None else now - max(0.0, answer.age)
@@ -249,7 +247,7 @@ class Processes:
             raise no_such_process(pid)
         assert self._channel is not None
         try:
-            await self._channel.request("signal", pid=pid, signal=number, group=False)
+            await self._channel.ask("signal", pid=pid, signal=number, group=False)
         except GuestRefusal as refusal:
             raise signal_error(refusal, pid) from None
 
@@ -345,7 +343,7 @@ class Processes:
             return
         assert self._channel is not None
         try:
-            await self._channel.request("signal", pid=process.pid, signal=number, group=True)
+            await self._channel.ask("signal", pid=process.pid, signal=number, group=True)
         except GuestRefusal:
             pass  # it has ended meanwhile
 

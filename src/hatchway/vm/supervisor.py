@@ -29,14 +29,8 @@ class Supervisor:
         self._machine: Machine | None = None
 
     def load(self, specs: Iterable[ServiceSpec]) -> None:
-        """The services that there are, before they are started."""
-        wanted = {spec.name: spec for spec in specs}
-        for name in self._services.keys() - wanted.keys():
-            del self._services[name]
-        for name, spec in wanted.items():
-            known = self._services.get(name)
-            if known is None or known.spec != spec:
-                self._services[name] = self._make(spec)
+        """The services that there are, before any is known here."""
+        self._services = {spec.name: self._make(spec) for spec in specs}
 
     def start(self, machine: Machine) -> None:
         """Keep them running in `machine`, which has just booted."""

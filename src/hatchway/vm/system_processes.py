@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -50,11 +49,9 @@ async def read_all(channel: Channel, is_spawned: Callable[[int], bool]) -> list[
     after, last = 0, None
     while last is None or after < last:
         try:
-            answer, fds = await channel.request("processes", after=after)
+            answer = await channel.ask("processes", after=after)
         except GuestRefusal as refusal:
             raise general_error(refusal) from None
-        for fd in fds:
-            os.close(fd)  # no answer to this has any
         if last is None:
             last = min(answer.last, MAX_PID)
         if not answer.processes:

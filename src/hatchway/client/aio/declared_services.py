@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from hatchway.client import wire
-from hatchway.client.aio.transport import read_answer
+from hatchway.client.aio.transport import check_ok
 from hatchway.client.aio.vm_calls import VmActions, vm_path
 from hatchway.client.parameters import service_body, service_path
 from hatchway.client.service_answers import ServiceInfo, not_ready
@@ -89,7 +89,6 @@ class DeclaredServices(VmActions):
         path = service_path(name) + "/log" + ("?follow=true" if follow else "")
         vm = vm_path(await self._vm.id.get())
         async with self._vm.transport.send("GET", vm + path, patient=True) as answer:
-            if answer.status_code != 200:
-                await read_answer(answer)
+            await check_ok(answer)
             async for piece in answer.aiter_raw():
                 yield piece

@@ -11,7 +11,7 @@ import httpx
 
 from hatchway.client import listing_stream, wire
 from hatchway.client.aio.callers_body import Body, content
-from hatchway.client.aio.transport import read_answer
+from hatchway.client.aio.transport import check_ok, read_answer
 from hatchway.client.aio.vm_calls import VmActions, vm_path
 from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritten
 from hatchway.client.parameters import flag_query, listing_query, mode_query, path_query
@@ -250,9 +250,7 @@ class Files(VmActions):
             vm = await self._vm.id.get()
             try:
                 async with self._vm.transport.send("GET", vm_path(vm) + path) as answer:
-                    if answer.status_code != 200:
-                        await read_answer(answer)
-                        raise unexpected_answer(answer.status_code)
+                    await check_ok(answer)
                     begun = True
                     yield answer
                     return

@@ -11,10 +11,9 @@ import httpx
 from hatchway.client import output_stream, wire
 from hatchway.client.aio.callers_body import Body, Content, content
 from hatchway.client.aio.concurrency import time_limit
-from hatchway.client.aio.transport import json_body, read_answer
+from hatchway.client.aio.transport import check_ok, json_body, read_answer
 from hatchway.client.aio.vm_calls import VmActions, VmCalls, vm_of, vm_path
 from hatchway.client.parameters import check_timeout, output_query, process_path, signal_body
-from hatchway.client.problems import unexpected_answer
 from hatchway.client.process_answers import OutputChunk, ProcessInfo, ProcessOutput
 from hatchway.errors import ConnectionFailed, NotFound
 
@@ -195,9 +194,7 @@ class Process(VmActions):
         path = f"{process_path(self.pid, 'output')}?{output_query(offset, follow=follow)}"
         headers = [("Accept", "application/x-ndjson")]
         async with self._send("GET", path, headers, patient=follow) as answer:
-            if answer.status_code != 200:
-                await read_answer(answer)
-                raise unexpected_answer(answer.status_code)
+            await check_ok(answer)
             yield answer
 
     @asynccontextmanager

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from hatchway.client import exec_stream, wire
 from hatchway.client.aio.callers_body import Body
 from hatchway.client.aio.process import Process
-from hatchway.client.aio.transport import read_answer
+from hatchway.client.aio.transport import check_ok
 from hatchway.client.aio.vm_calls import VmActions
 from hatchway.client.answers import ExecResult
 from hatchway.client.parameters import encode_json, exec_body, spawn_body
-from hatchway.client.problems import unexpected_answer
 from hatchway.client.process_answers import ProcessInfo, ProcessNode, SystemProcess
 from hatchway.client.process_tree import process_tree
 from hatchway.errors import ConnectionFailed
@@ -63,9 +62,7 @@ class Processes(VmActions):
             async with self._vm.transport.send(
                 "POST", f"{vm}/exec", headers=headers, content=body, patient=True
             ) as answer:
-                if answer.status_code != 200:
-                    await read_answer(answer)
-                    raise unexpected_answer(answer.status_code)
+                await check_ok(answer)
                 async for chunk in answer.aiter_raw():
                     for event in parser.feed(chunk):
                         if isinstance(event, exec_stream.Output):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hatchway.client.aio.concurrency import finished_in_thread
 from hatchway.client.aio.files import Files
-from hatchway.client.aio.transport import read_answer
+from hatchway.client.aio.transport import check_ok, read_answer
 from hatchway.client.file_answers import Transferred
 from hatchway.client.local_files import (
     NewFile,
@@ -129,8 +129,7 @@ class Transfer(Files):
 
         async def get(vm: str) -> None:
             async with self._vm.transport.send("GET", f"{vm}/files/archive?{query}") as answer:
-                if answer.status_code != 200:
-                    await read_answer(answer)
+                await check_ok(answer)
                 async for piece in answer.aiter_raw():
                     await finished_in_thread(folder.feed, piece)
                     _tell(progress, folder.so_far.bytes, None)

@@ -257,6 +257,13 @@ async def read_answer(response: httpx.Response) -> bytes:
     return body
 
 
+async def check_ok(response: httpx.Response) -> None:
+    """Raise unless the answer is 200: then its body is still to be read, piece by piece."""
+    if response.status_code != 200:
+        await read_answer(response)
+        raise unexpected_answer(response.status_code)
+
+
 def refusal(response: httpx.Response, body: bytes) -> HatchwayError:
     """What an answer that is a refusal by Hatchway stands for."""
     headers = response.headers

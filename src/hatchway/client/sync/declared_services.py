@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from hatchway.client import wire
 from hatchway.client.parameters import service_body, service_path
 from hatchway.client.service_answers import ServiceInfo, not_ready
-from hatchway.client.sync.transport import read_answer
+from hatchway.client.sync.transport import check_ok
 from hatchway.client.sync.vm_calls import VmActions, vm_path
 
 
@@ -90,7 +90,6 @@ class DeclaredServices(VmActions):
         path = service_path(name) + "/log" + ("?follow=true" if follow else "")
         vm = vm_path(self._vm.id.get())
         with self._vm.transport.send("GET", vm + path, patient=True) as answer:
-            if answer.status_code != 200:
-                read_answer(answer)
+            check_ok(answer)
             for piece in answer.iter_raw():
                 yield piece

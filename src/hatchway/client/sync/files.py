@@ -15,7 +15,7 @@ from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritt
 from hatchway.client.parameters import flag_query, listing_query, mode_query, path_query
 from hatchway.client.problems import unexpected_answer
 from hatchway.client.sync.callers_body import Body, content
-from hatchway.client.sync.transport import read_answer
+from hatchway.client.sync.transport import check_ok, read_answer
 from hatchway.client.sync.vm_calls import VmActions, vm_path
 from hatchway.errors import Conflict, ConnectionFailed, InvalidRequest, NotFound
 
@@ -251,9 +251,7 @@ class Files(VmActions):
             vm = self._vm.id.get()
             try:
                 with self._vm.transport.send("GET", vm_path(vm) + path) as answer:
-                    if answer.status_code != 200:
-                        read_answer(answer)
-                        raise unexpected_answer(answer.status_code)
+                    check_ok(answer)
                     begun = True
                     yield answer
                     return

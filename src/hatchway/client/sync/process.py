@@ -11,11 +11,10 @@ import httpx
 
 from hatchway.client import output_stream, wire
 from hatchway.client.parameters import check_timeout, output_query, process_path, signal_body
-from hatchway.client.problems import unexpected_answer
 from hatchway.client.process_answers import OutputChunk, ProcessInfo, ProcessOutput
 from hatchway.client.sync.callers_body import Body, Content, content
 from hatchway.client.sync.concurrency import time_limit
-from hatchway.client.sync.transport import json_body, read_answer
+from hatchway.client.sync.transport import check_ok, json_body, read_answer
 from hatchway.client.sync.vm_calls import VmActions, VmCalls, vm_of, vm_path
 from hatchway.errors import ConnectionFailed, NotFound
 
@@ -196,9 +195,7 @@ class SyncProcess(VmActions):
         path = f"{process_path(self.pid, 'output')}?{output_query(offset, follow=follow)}"
         headers = [("Accept", "application/x-ndjson")]
         with self._send("GET", path, headers, patient=follow) as answer:
-            if answer.status_code != 200:
-                read_answer(answer)
-                raise unexpected_answer(answer.status_code)
+            check_ok(answer)
             yield answer
 
     @contextmanager

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from hatchway.client import exec_stream, wire
 from hatchway.client.answers import ExecResult
 from hatchway.client.parameters import encode_json, exec_body, spawn_body
-from hatchway.client.problems import unexpected_answer
 from hatchway.client.process_answers import ProcessInfo, ProcessNode, SystemProcess
 from hatchway.client.process_tree import process_tree
 from hatchway.client.sync.callers_body import Body
 from hatchway.client.sync.process import SyncProcess
-from hatchway.client.sync.transport import read_answer
+from hatchway.client.sync.transport import check_ok
 from hatchway.client.sync.vm_calls import VmActions
 from hatchway.errors import ConnectionFailed
 
@@ -64,9 +63,7 @@ class Processes(VmActions):
             with self._vm.transport.send(
                 "POST", f"{vm}/exec", headers=headers, content=body, patient=True
             ) as answer:
-                if answer.status_code != 200:
-                    read_answer(answer)
-                    raise unexpected_answer(answer.status_code)
+                check_ok(answer)
                 for chunk in answer.iter_raw():
                     for event in parser.feed(chunk):
                         if isinstance(event, exec_stream.Output):

@@ -19,7 +19,7 @@ from hatchway.client.local_files import (
 from hatchway.client.parameters import path_query
 from hatchway.client.sync.concurrency import finished_in_thread
 from hatchway.client.sync.files import Files
-from hatchway.client.sync.transport import read_answer
+from hatchway.client.sync.transport import check_ok, read_answer
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes so far and, where it is known, how many there will be."""
@@ -128,8 +128,7 @@ class Transfer(Files):
 
         def get(vm: str) -> None:
             with self._vm.transport.send("GET", f"{vm}/files/archive?{query}") as answer:
-                if answer.status_code != 200:
-                    read_answer(answer)
+                check_ok(answer)
                 for piece in answer.iter_raw():
                     finished_in_thread(folder.feed, piece)
                     _tell(progress, folder.so_far.bytes, None)

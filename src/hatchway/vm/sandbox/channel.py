@@ -144,6 +144,10 @@ class Channel:
         """
         return await self.request_and_take(op, _as_it_is, _close_fds_of, **fields)
 
+    async def ask(self, op: str, **fields: object) -> Answer:
+        """As `request`, for what is answered without fds: any that come are closed, whoever waits for the answer."""
+        return await self.request_and_take(op, _without_fds, _nothing, **fields)
+
     async def request_and_take(
         self, op: str, take: Callable[[Answer, list[int]], T], undo: Callable[[T], None], **fields: object
     ) -> T:
@@ -334,6 +338,15 @@ def vm_failed() -> Unavailable:
 
 def _as_it_is(answer: Answer, fds: list[int]) -> tuple[Answer, list[int]]:
     return answer, fds
+
+
+def _without_fds(answer: Answer, fds: list[int]) -> Answer:
+    _close_all(fds)
+    return answer
+
+
+def _nothing(_answer: Answer) -> None:
+    """There is nothing to undo."""
 
 
 def _close_fds_of(result: tuple[Answer, list[int]]) -> None:

@@ -106,7 +106,7 @@ def _process(pid: int) -> Message | None:
         "age": _age(int(stat.fields[_START])),
         "memory": max(0, int(stat.fields[_RSS])) * _MEMORY_PAGE_BYTES,
         "name": _base64(stat.name[:MAX_NAME_BYTES]),
-        "arguments": _base64(_read(pid, "cmdline", MAX_ARGUMENT_BYTES)),
+        "arguments": command(pid, MAX_ARGUMENT_BYTES),
     }
 
 
