@@ -148,3 +148,32 @@ async def test_new_vms_get_those_that_wait_and_nothing_is_left(
         [row.id for row in await store.vms.list()]
     )
     await store.close()
+
+
+async def test_one_that_is_taken_by_a_caller_who_leaves_is_its_vms_all_the_same(
+    data_dir: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    store = await Store.open(data_dir)
+    manager = VmManager(
+        store, sandbox, {"vm": VmOptions()}, tmp_path / "cache", tmp_path / "logs", ready_vms=1
+    )
+
+    async def waits() -> bool:
+        return len(manager.reserved_ids()) == 1
+
+    await manager.get_or_create("vm", ("first",))
+    await eventually(waits, "one waits")
+    (waiting,) = manager._pool._waiting["vm"]
+    making = asyncio.create_task(manager.get_or_create("vm", ("second",)))
+    while manager.reserved_ids():  # noqa: ASYNC110 - not a turn later than it is taken
+        await asyncio.sleep(0)
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    vm, _created = await manager.get_or_create("vm", ("second",))
+    assert vm.id == waiting.id
+    assert await manager.running(vm.id) is waiting.machine
+    assert (await run(waiting.machine, "echo up")).stdout == "up\n"
+    await manager.destroy(vm.id)
+    await manager.close()
+    assert not any(process.runs for process in guests(sandbox.zygote_pid))
+    await store.close()

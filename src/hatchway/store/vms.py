@@ -92,6 +92,7 @@ class Vms:
         key: str,
         now: float,
         take: Callable[[], tuple[str, int] | None] = lambda: None,
+        then: Callable[[VmRow, bool], None] = lambda _row, _created: None,
     ) -> tuple[VmRow, bool]:
         """The VM of this name and key, made if there is none; one row however many ask at once.
 
@@ -101,6 +102,8 @@ class Vms:
             now: seconds since the epoch.
             take: asked if there seems to be none yet: a reserved id and slot for the new one. It has been used if the
                 row has that id; then it is reserved no more.
+            then: called with the result, in the step that acknowledges it, if `take` was asked; even if the caller was
+                cancelled meanwhile.
 
         Returns:
             The row, on disk, and whether this call made it.
@@ -126,6 +129,7 @@ class Vms:
         def made(result: tuple[VmRow, bool]) -> None:
             if taken is not None and result[0].id == taken[0]:
                 self.release(taken[1])
+            then(*result)
 
         return await self._db.write(create, made)
 

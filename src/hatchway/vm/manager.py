@@ -98,15 +98,21 @@ class VmManager:
             ready = self._pool.take(name)
             return None if ready is None else (ready.id, ready.slot)
 
-        row, used = None, False
-        try:
-            row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock(), take)
-            used = ready is not None and row.id == ready.id
-        finally:
+        def made(row: VmRow, created: bool) -> None:
+            # In the step in which others can find the VM: none may boot another machine, or make another life of it.
+            if created:
+                self._new_life(row)  # with nothing declared in it: its first use need not ask
             if ready is not None:
-                self._park(ready) if used else self._removals.start(self._discard_ready(ready))
-        if created:
-            self._new_life(row)  # with nothing declared in it: its first use need not ask
+                self._park(ready) if row.id == ready.id else self._discard_soon(ready)
+
+        try:
+            row, created = await self._store.vms.get_or_create(
+                name, format_key(key), self._clock(), take, made
+            )
+        except HatchwayError:
+            if ready is not None:
+                self._discard_soon(ready)
+            raise
         return self._info(row), created
 
     def lives(self) -> list[tuple[str, Life]]:
@@ -303,6 +309,9 @@ class VmManager:
             self._removals.start(self._give_back(vm_id, slot))
             raise
         return ReadyVm(vm_id, slot, machine)
+
+    def _discard_soon(self, ready: ReadyVm) -> None:
+        self._removals.start(self._discard_ready(ready))
 
     async def _discard_ready(self, ready: ReadyVm) -> None:
         await ready.machine.stop()
