@@ -29,6 +29,15 @@ async def in_the_vm(agent: Agent) -> list[str]:
     return [each.command[0] for each in await agent.all_processes()]
 
 
+async def least(agent: Agent, pids: set[int]) -> list[tuple[int, int]]:
+    """What guest inits have at rest: now and then one opens a file for a moment, to see which ports are listened on."""
+    readings = []
+    for _ in range(20):
+        await in_the_vm(agent)
+        readings.append([belongings(pid) for pid in sorted(pids)])
+    return min(readings)
+
+
 async def test_ten_thousand_commands_leave_nothing(own_server: ServerProcess) -> None:
     async with AsyncClient(own_server.url) as client:
         agent = client.vm.get_or_create("many")
@@ -53,7 +62,7 @@ async def test_ten_thousand_commands_leave_nothing(own_server: ServerProcess) ->
         inits = {process.pid for process in guests(own_server.pid)}
         # An ordinary user may not look into guest init (it is not dumpable): root does so for both.
         readable = os.geteuid() == 0
-        init = [belongings(pid) for pid in sorted(inits)] if readable else []
+        init = await least(agent, inits) if readable else []
         await asyncio.gather(*(run(COMMANDS // AT_ONCE) for _ in range(AT_ONCE)))
         await eventually(quiet, "the VM has one process again")
         assert await in_the_vm(agent) == processes == ["hatchway-init"]
@@ -62,7 +71,7 @@ async def test_ten_thousand_commands_leave_nothing(own_server: ServerProcess) ->
         assert after[1] == server[1]
         assert after[0] <= server[0] + AT_ONCE  # sockets that are kept for the next request
         if readable:
-            assert [belongings(pid) for pid in sorted(inits)] == init
+            assert await least(agent, inits) == init
         zombies = [
             path
             for path in Path("/proc").glob("[0-9]*")
