@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -192,6 +193,28 @@ def test_sockets_are_few_and_unconnected(server: Asking) -> None:
 def test_it_ends_when_the_server_does(server: Asking) -> None:
     server.sock.shutdown(socket.SHUT_RDWR)
     assert server.init._answer_one() is False
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_was_being_written_goes_with_the_server(server: Asking, tmp_path: Path, asked: bool) -> None:
+    """Also where it went with a question unanswered, whose answer has nobody to go to."""
+    (tmp_path / "file").write_text("old")
+    create = {"op": "create", "path": str(tmp_path / "file"), "mode": None, "parents": False}
+    assert server.ask({"id": 1} | create)["op"] == "done"
+    assert len(list(tmp_path.iterdir())) == 2
+    if asked:
+        server.sock.send(json.dumps({"id": 2} | create).encode())
+    server.close_fds()
+    server.sock.close()
+    handler = signal.getsignal(signal.SIGCHLD)
+    try:
+        with pytest.raises(BrokenPipeError) if asked else contextlib.nullcontext():
+            server.init.serve()
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, handler)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
 
 
 def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,13 +199,16 @@ class GuestInit:
         wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
-        for ready in wait_readable(self._channel.fileno(), wakeup_read):
-            if ready == wakeup_read:
-                drain(wakeup_read)
-                self._reap()
-            elif not self._answer_one():
-                break
-        self._files.discard_all()
+        try:
+            for ready in wait_readable(self._channel.fileno(), wakeup_read):
+                if ready == wakeup_read:
+                    drain(wakeup_read)
+                    self._reap()
+                elif not self._answer_one():
+                    break
+        finally:
+            # Also where an answer or an exit could not be told, as the server had just gone.
+            self._files.discard_all()
 
     def _answer_one(self) -> bool:
         data, fds = wire.receive(self._channel)
