@@ -36,7 +36,9 @@ def _checked(told: GuestPort) -> ListeningPort:
     except ValueError:
         raise _wrong() from None
     if (
-        address.version != told.family
+        "%"
+        in told.address  # an IPv6 zone, which may be any text (RFC 4007, section 11) and the kernel's tables lack
+        or address.version != told.family
         or not 1 <= told.port <= 65535
         or not 0 <= told.pid <= MAX_PID
         or len(told.command) > MAX_COMMAND_BYTES
