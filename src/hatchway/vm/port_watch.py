@@ -75,6 +75,7 @@ class PortWatch:
             if self._stirred.is_set():
                 self._stirred.clear()
                 pause = FIRST_PAUSE
+                await asyncio.sleep(pause)  # nothing listens the moment it starts
             if self._is_paused() or not self._is_worth_it():
                 await self._stirred.wait()
                 continue
@@ -95,8 +96,7 @@ class PortWatch:
         return self._loop.time() - began
 
     async def _rest(self, seconds: float, at_least: float) -> None:
-        """Wait so long, or only `at_least`, and never less than the first pause, if the VM is stirred meanwhile."""
-        at_least = max(at_least, FIRST_PAUSE)
+        """Wait so long, or only `at_least` if the VM is stirred meanwhile."""
         await asyncio.sleep(at_least)
         try:
             async with asyncio.timeout(seconds - at_least):

@@ -35,9 +35,11 @@ def _checked(told: GuestPort) -> ListeningPort:
         address = ipaddress.ip_address(told.address)
     except ValueError:
         raise _wrong() from None
+    has_zone = (
+        "%" in told.address
+    )  # which may be any text (RFC 4007, section 11); the kernel's tables have none
     if (
-        "%"
-        in told.address  # an IPv6 zone, which may be any text (RFC 4007, section 11) and the kernel's tables lack
+        has_zone
         or address.version != told.family
         or not 1 <= told.port <= 65535
         or not 0 <= told.pid <= MAX_PID
