@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ class MemoryLife:
     def __init__(self) -> None:
         self.declared: dict[tuple[str, str], ServiceInfo] = {}
         self.waited: list[float] = []
+        self.waiting_ended = False
 
     async def get_vm(self, vm_id: str) -> VmInfo:
         raise NotImplementedError
@@ -58,6 +60,11 @@ class MemoryLife:
     async def wait_for_port(self, vm_id: str, port: int, seconds: float) -> None:
         await self.get_vm(vm_id)
         self.waited.append(seconds)
+        if port == 9:  # nothing ever listens there
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.waiting_ended = True
         if port != 3000:
             raise Conflict("port_closed", "nothing listens", "start a service")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
 from api.conftest import MemoryServices, Refused
+from e2e.waiting import eventually
 
 
 async def test_the_list(client: httpx.AsyncClient, vm: str) -> None:
@@ -32,6 +35,20 @@ async def test_waiting(
     await client.post(f"{vm}/wait-for-port", json={"port": 3000})
     assert services.waited == [1.5, 30]
     refused(await client.post(f"{vm}/wait-for-port", json={"port": 1, "timeout": 0}), 409, "port_closed")
+
+
+async def test_waiting_ends_with_its_client(vm: str, services: MemoryServices, raw_call: Any) -> None:
+    call = raw_call("POST", f"{vm}/wait-for-port", {"Content-Type": "application/json"})
+    call.body(b'{"port":9}')
+
+    async def waits() -> bool:
+        return bool(services.waited)
+
+    await eventually(waits, "the port is waited for")
+    assert not services.waiting_ended
+    call.disconnect()
+    await call.task
+    assert services.waiting_ended
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000, "3000", None, 1.5, True])

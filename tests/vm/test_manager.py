@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from e2e.host_processes import guests
+from e2e.waiting import eventually
 from hatchway.errors import NotFound, Unavailable
 from hatchway.options import VmOptions
 from hatchway.software import Folder, Software
 from hatchway.store.store import Store
 from hatchway.vm.machine import Machine
 from hatchway.vm.manager import VmManager
-from hatchway.vm.records import ExecRequest, Exit, VmInfo
+from hatchway.vm.records import ExecRequest, Exit, SpawnRequest, VmInfo
 from hatchway.vm.sandbox.sandbox import Sandbox
 from vm.running import run
 
@@ -274,3 +275,23 @@ async def test_close_leaves_nothing(make_manager: MakeManager, sandbox: Sandbox)
     assert caught.value.code == "stopping"
     await sandbox.close()
     assert not [group for group in groups if group.exists()]
+
+
+async def test_ports_are_events_of_the_vm_over_pauses_and_until_it_ends(manager: VmManager) -> None:
+    vm = await _new(manager)
+    log = await manager.events(vm.id)
+
+    async def told(*kinds: str) -> bool:
+        return [event.kind for event in log.since(0)[0] if event.kind.startswith(("port_", "vm_"))] == [
+            *kinds
+        ]
+
+    serve = "import socket, sys; s = socket.create_server(('127.0.0.1', 3000)); sys.stdin.read()"
+    async with manager.using(vm.id) as machine:
+        await machine.spawn(SpawnRequest("python3", ["-c", serve]))
+        await eventually(lambda: told("vm_booted", "port_opened"), "the port is told")
+    await manager.pause(vm.id)
+    async with manager.using(vm.id):
+        assert await told("vm_booted", "port_opened", "vm_paused", "vm_resumed")
+    await manager.sleep(vm.id)
+    assert await told("vm_booted", "port_opened", "vm_paused", "vm_resumed", "port_closed", "vm_shutdown")

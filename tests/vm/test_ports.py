@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from e2e.waiting import eventually
@@ -9,9 +11,8 @@ from hatchway.errors import Unavailable
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.machine import Machine
 from hatchway.vm.port_watch import PortWatch
-from hatchway.vm.ports import _checked, read_ports
+from hatchway.vm.ports import read_ports
 from hatchway.vm.records import SpawnRequest
-from hatchway.vm.sandbox.channel import GuestPort
 from vm.running import run_python
 
 pytestmark = pytest.mark.sandbox
@@ -105,20 +106,60 @@ async def test_nothing_of_the_host_or_another_vm_is_seen(machine: Machine) -> No
     assert await read_ports(machine._channel) == []
 
 
-@pytest.mark.parametrize(
-    "told",
-    [
-        GuestPort(0, "127.0.0.1", 4, 1, b""),
-        GuestPort(70000, "127.0.0.1", 4, 1, b""),
-        GuestPort(80, "localhost", 4, 1, b""),
-        GuestPort(80, "::1", 4, 1, b""),
-        GuestPort(80, "fe80::1%\x1b[2J", 6, 1, b""),
-        GuestPort(80, "127.0.0.1", 4, -1, b""),
-        GuestPort(80, "127.0.0.1", 4, 2**23, b""),
-        GuestPort(80, "127.0.0.1", 4, 1, b"x" * 300),
-    ],
-)
-async def test_what_a_guest_must_not_say(told: GuestPort) -> None:
-    with pytest.raises(Unavailable) as caught:
-        _checked(told)
-    assert caught.value.code == "vm_failed"
+async def test_a_child_that_listens_is_named(machine: Machine) -> None:
+    program = "python3 -m http.server --bind 127.0.0.1 3000 & echo $!; wait"
+    pid = await machine.spawn(SpawnRequest("sh", ["-c", program]))
+    await machine.wait_for_port(3000, 30)
+    (found,) = await machine.ports()
+    assert found.pid not in {None, pid}
+    assert found.command == (b"python3", b"-m", b"http.server", b"--bind", b"127.0.0.1", b"3000")
+
+
+async def test_a_listener_that_no_process_has_open_is_told_without_one(machine: Machine) -> None:
+    program = (
+        "import socket, sys; a, b = socket.socketpair(); s = socket.create_server(('127.0.0.1', 3000)); "
+        "socket.send_fds(a, [b'x'], [s.fileno()]); s.close(); sys.stdin.read()"
+    )
+    await machine.spawn(SpawnRequest("python3", ["-c", program]))
+
+    async def without_owner() -> bool:
+        return [(each.port, each.pid, each.command) for each in await machine.ports()] == [(3000, None, ())]
+
+    await eventually(without_owner, "the socket is only on its way")
+
+
+async def test_a_process_that_hides_its_files_is_told_without_them(machine: Machine) -> None:
+    program = (
+        "import ctypes, socket, sys; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); "  # PR_SET_DUMPABLE
+        "s = socket.create_server(('127.0.0.1', 3000)); sys.stdin.read()"
+    )
+    await machine.spawn(SpawnRequest("python3", ["-c", program]))
+    await machine.wait_for_port(3000, 30)
+    (found,) = await machine.ports()
+    assert (found.port, found.pid, found.command) == (3000, None, ())
+
+
+async def test_a_connection_is_no_port_that_is_listened_on(machine: Machine) -> None:
+    await _listen(machine, [("127.0.0.1", 8080)])
+    await machine.wait_for_port(8080, 30)
+    sock = await machine.dial(8080)
+    try:
+        assert [(each.port, each.family) for each in await machine.ports()] == [
+            (3000, "ipv6"),
+            (8080, "ipv4"),
+        ]
+    finally:
+        sock.close()
+
+
+async def test_a_program_that_has_run_for_long_is_given_the_time(machine: Machine) -> None:
+    pid = await machine.spawn(SpawnRequest("sleep", ["1000"]))
+
+    async def is_old() -> bool:
+        age = await machine.processes.youngest()
+        return age is not None and asyncio.get_running_loop().time() - age > 0.4
+
+    await eventually(is_old, f"process {pid} is older than it will be waited for")
+    with pytest.raises(Unavailable, match=r"within 0\.3 s") as closed:
+        await machine.wait_for_port(3000, 0.3)
+    assert closed.value.code == "port_closed"

@@ -182,16 +182,16 @@ class Life:
             self._machine, self._frozen = machine, False
             self.used()
             self.events.publish("vm_booted")
+            self._watch_ports(machine)  # first, so that the end of its ports is told before its own
             machine.ended.add_done_callback(lambda _: self._ended(machine))
             machine.expect_ports(self.supervisor.expects)
-            self._watch_ports(machine)
             self.supervisor.start(machine)
             return machine
 
     def _watch_ports(self, machine: Machine) -> None:
-        watch = PortWatch(machine.ports, self.events)
+        watch = PortWatch(machine.ports, self.events, lambda: self._frozen)
         machine.processes.changed = watch.stir
-        self.events.followed = watch.stir
+        self.events.followed = watch.followed
         machine.ended.add_done_callback(lambda _: watch.stop())
 
     async def _resume(self, machine: Machine) -> bool:
@@ -201,6 +201,7 @@ class Life:
             except Unavailable:
                 return False
             self._frozen = False
+            machine.processes.changed()  # they go on, and may do what they were about to
             self.used()
             self.events.publish("vm_resumed")
         return True

@@ -173,9 +173,10 @@ class Machine(MachineFiles):
             else:
                 sock.close()
                 return
-            if began + seconds <= loop.time():
-                raise port_closed(port, loop.time() - began)
-            await asyncio.sleep(pause)
+            left = began + seconds - loop.time()
+            if left <= 0:
+                raise port_closed(port, seconds)
+            await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_LOOK)
 
     @asynccontextmanager

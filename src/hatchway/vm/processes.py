@@ -43,7 +43,7 @@ class Processes:
         self._left_behind: list[OutputQueue | FollowedOutput] = []
         self._kills = Background()
         self.changed: Callable[[], None] = lambda: None
-        """Called when one has started or ended."""
+        """Called when one has started or ended, and when all go on after a pause."""
 
     def attach(self, channel: Channel) -> None:
         """Begin to use the guest's channel, once it is there."""

@@ -87,13 +87,13 @@ def _owners(inodes: set[int], workers: Collection[int]) -> dict[int, int]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     owners: dict[int, int] = {}
     room = MAX_FDS
-    for pid in reversed(guest_processes.others(workers)):
+    for pid in reversed(guest_processes.others(workers)) if wanted else ():
         try:
             folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             continue  # it has ended, or is another user's
         try:
-            for name in os.listdir(folder):
+            for name in os.listdir(folder)[: max(room, 0)]:
                 room -= 1
                 inode = wanted.get(_link(name, folder))
                 if inode is not None:
@@ -102,7 +102,7 @@ def _owners(inodes: set[int], workers: Collection[int]) -> dict[int, int]:
             pass  # it has ended
         finally:
             os.close(folder)
-        if room < 0 or len(owners) == len(wanted):
+        if room <= 0 or len(owners) == len(wanted):
             break
     return owners
 
