@@ -2,6 +2,8 @@
 
 - `key`: the key that names a VM. Pure.
 - `manager`: VMs by key and id: get or create, wake on use, put to sleep, destroy.
+- `disk_care`: the VMs' disks: measured, kept from filling the host, rid of what nobody owns. `disk_policy`: which VMs
+  have to stop writing (pure); `garbage`: what nobody owns.
 - `ready_pool`: VMs that wait ready for the next that is made.
 - `states`: the states of a VM, as a table. Pure. `life`: one VM going from one to the next; `idle_watch`: who has not
   been used for long; `traffic`: what that depends on outside.

@@ -16,6 +16,7 @@ from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
 from hatchway.store.vms import NEVER, VmRow
 from hatchway.vm.background import Background
+from hatchway.vm.disk_care import DiskCare, DiskUsage
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.life import Life
@@ -44,6 +45,7 @@ class VmManager:
         logs_dir: where the logs of declared services are kept.
         clock: seconds since the epoch.
         ready_vms: how many VMs of a kind wait ready at most.
+        disk_reserve: see `DiskCare`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class VmManager:
         logs_dir: Path,
         clock: Callable[[], float] = time.time,
         ready_vms: int = 0,
+        disk_reserve: int | None = None,
     ) -> None:
         self._store = store
         self._sandbox = sandbox
@@ -64,6 +67,8 @@ class VmManager:
         self._logs_dir = logs_dir
         self._lives: dict[str, Life] = {}
         self._pool = ReadyPool(self._make_ready, self._discard_ready, ready_vms, has_memory)
+        self._reserved: set[str] = set()
+        """Ids of VMs that have or will have a folder, and no row."""
         self._parked: dict[str, Machine] = {}
         """Machines of VMs that have not been used yet."""
         self.traffic: Traffic = NoTraffic()
@@ -72,15 +77,16 @@ class VmManager:
         self._sleeping: set[asyncio.Task[None]] = set()
         self._removals = Background()
         self._closing = False
+        self.disks = DiskCare(
+            sandbox.vms, logs_dir, cache_dir, store.vms, self._end_for_its_disk, disk_reserve
+        )
+        """The disks of the VMs."""
 
     async def start(self) -> None:
         """Remove what an earlier server has left: VMs that were destroyed, and those that waited ready."""
-        destroyed = await self._store.vms.destroyed()
-        for row in destroyed:
+        for row in await self._store.vms.destroyed():
             self._remove_soon(row.id)
-        known = {row.id for row in (*destroyed, *await self._store.vms.list())}
-        for vm_id in self._sandbox.folders() - known:
-            self._remove_soon(vm_id)
+        self.disks.start(self.reserved_ids)
 
     async def get_or_create(self, name: str, key: Key) -> tuple[VmInfo, bool]:
         """The VM of this kind and key, recorded if it is new; it boots on its first use.
@@ -103,6 +109,8 @@ class VmManager:
             row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock(), take)
             used = ready is not None and row.id == ready.id
         finally:
+            if ready is not None and used:
+                self._reserved.discard(ready.id)
             if ready is not None:
                 self._park(ready) if used else self._removals.start(self._discard_ready(ready))
         return self._info(row), created
@@ -240,6 +248,15 @@ class VmManager:
         (await self.life(vm_id)).idle = options
         return await self.get(vm_id)
 
+    async def disk_usage(self, vm_id: str) -> DiskUsage:
+        """What a VM's files take; it is not started.
+
+        Raises:
+            NotFound: `vm_not_found`.
+        """
+        row = await self._row(vm_id)
+        return await self.disks.usage(vm_id, self.kind_of(row.name).limits.disk_bytes)
+
     async def destroy(self, vm_id: str) -> tuple[int, ...]:
         """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
 
@@ -261,6 +278,7 @@ class VmManager:
     async def close(self) -> None:
         """End every VM and wait until nothing of them runs."""
         self._closing = True
+        await self.disks.close()
         await asyncio.gather(*self._destroying.values(), *self._sleeping, return_exceptions=True)
         await asyncio.gather(*(life.close() for life in self._lives.values()))
         await self._pool.close()
@@ -282,22 +300,27 @@ class VmManager:
         return life
 
     async def _boot(self, row: VmRow) -> Machine:
+        options = self.kind_of(row.name)
         parked = self._parked.pop(row.id, None)
         if parked is not None and parked.is_running:
             parked.restart_clock()
+            self._watch_disk(row.id, parked, options)
             return parked
-        options = self.kind_of(row.name)
         layers = await self._software.layers(options.software)
-        return await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
+        machine = await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
+        self._watch_disk(row.id, machine, options)
+        return machine
 
     async def _make_ready(self, kind: str) -> ReadyVm:
         vm_id, slot = await self._store.vms.reserve()
+        self._reserved.add(vm_id)
         try:
             options = self.kind_of(kind)
             layers = await self._software.layers(options.software)
             machine = await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
         except BaseException:
             self._store.vms.release(slot)
+            self._reserved.discard(vm_id)
             raise
         return ReadyVm(vm_id, slot, machine)
 
@@ -305,6 +328,7 @@ class VmManager:
         await ready.machine.stop()
         await self._sandbox.remove(ready.id)
         self._store.vms.release(ready.slot)
+        self._reserved.discard(ready.id)
 
     def _park(self, ready: ReadyVm) -> None:
         """Keep a machine for the first use of its VM, for a while."""
@@ -318,9 +342,9 @@ class VmManager:
         if machine is not None:
             await machine.stop()
 
-    def reserved_ids(self) -> set[str]:
+    def reserved_ids(self) -> frozenset[str]:
         """The ids of VMs that are no row of the database yet: their folders are not left behind."""
-        return self._pool.ids()
+        return frozenset(self._reserved)
 
     async def _destroy(self, vm_id: str) -> tuple[int, ...]:
         revoked = await self._store.vms.mark_destroyed(vm_id, self._clock())
@@ -336,6 +360,18 @@ class VmManager:
         del self._destroying[vm_id]
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
+
+    def _watch_disk(self, vm_id: str, machine: Machine, options: VmOptions) -> None:
+        self.disks.booted(vm_id, options.limits.disk_bytes)
+        machine.ended.add_done_callback(lambda _: self.disks.ended(vm_id))
+
+    async def _end_for_its_disk(self, vm_id: str, taken: int, limit: int | None) -> None:
+        life = self._lives.get(vm_id)
+        machine = None if life is None else life.machine
+        if life is not None and machine is not None:
+            life.events.publish("vm_disk_full", bytes=taken, limit=limit)
+            await machine.stop()
+            self.traffic.forget_vm(vm_id)
 
     def _remove_soon(self, vm_id: str) -> None:
         async def remove() -> None:

@@ -18,7 +18,8 @@ from hatchway.vm.sandbox.image_mount import mount_image
 
 IMAGE = "disk.img"
 """The image's name in a VM's folder."""
-PROBE = "image-probe-"
+PROBE = "probe.image-"
+"""What the name of a trial begins with: as of the other trial of a server's start, which removes what was left."""
 
 _MAKER = "mkfs.ext4"
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"

@@ -151,7 +151,9 @@ def _control_groups() -> Iterator[Finding]:
 
 
 def _disk() -> Finding:
-    if disk_image.work_in(Path(tempfile.gettempdir())):
+    with tempfile.TemporaryDirectory(prefix="hatchway-doctor-", ignore_cleanup_errors=True) as folder:
+        exact = disk_image.work_in(Path(folder))
+    if exact:
         return Finding("limit: disk", "ok", "disk_bytes: a file system of that size for each VM")
     fix = "run the server as root"
     if os.geteuid() == 0:

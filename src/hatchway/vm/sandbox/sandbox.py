@@ -69,6 +69,11 @@ class Sandbox:
         """The host pid of the zygote, the parent of every guest init."""
         return self._zygote.pid
 
+    @property
+    def vms(self) -> Path:
+        """Where the folders of VMs are."""
+        return self._vms
+
     @classmethod
     async def start(cls, data_dir: Path) -> Sandbox:
         """Start the zygote, and prove with a first guest that this machine isolates.
@@ -149,10 +154,6 @@ class Sandbox:
             await guest.end()
             raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")
         return guest
-
-    def folders(self) -> set[str]:
-        """The names of the VMs that have a folder, or what an interrupted removal has left of one."""
-        return {path.name.partition(".")[0] for path in self._vms.iterdir()}
 
     async def _image(self, folder: Path, slot: int, size: int | None) -> Path | None:
         """The image with the VM's disk: there already, or made before it first starts, where one can be."""
