@@ -20,7 +20,7 @@ MIB = 1024**2
 ORPHAN = "a" * 20
 REGISTRY = """
 from hatchway import Limits, agent_os, setup
-registry = setup(use={"vm": agent_os(limits=Limits(disk_bytes=32 * 1024**2))}, port=0, data_dir="data")
+registry = setup(use={"vm": agent_os(limits=Limits(disk_bytes=32 * 1024**2))}, port=0, data_dir="data", ready_vms=0)
 """
 FILL = "for n in 1 2 3; do head -c 20M /dev/urandom >~/$n; done"
 

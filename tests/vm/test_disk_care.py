@@ -83,10 +83,10 @@ async def _is_measured(manager: VmManager, vm_id: str) -> None:
 @pytest.mark.parametrize(
     "attack",
     [
-        "while head -c 1M /dev/zero >>~/big; do :; done",
-        "n=0; while n=$((n+1)); do head -c 500K /dev/zero >~/file$n || exit; done",
-        "cd ~; while mkdir d && chmod 0 . && cd d && head -c 500K /dev/zero >file; do :; done",
-        "cd ~; truncate -s 2G a; n=0; while n=$((n+1)); do dd if=/dev/zero of=a bs=1M seek=$n count=1; done",
+        "for n in $(seq 1500); do head -c 1M /dev/zero >>~/big || exit; done",
+        "for n in $(seq 3000); do head -c 500K /dev/zero >~/file$n || exit; done",
+        "cd ~; for n in $(seq 3000); do mkdir d && chmod 0 . && cd d && head -c 500K /dev/zero >file || exit; done",
+        "cd ~; truncate -s 2G a; for n in $(seq 1500); do dd if=/dev/zero of=a bs=1M seek=$n count=1; done",
     ],
     ids=["one-file", "many-files", "deep-closed-folders", "a-hole-filled"],
 )
@@ -139,7 +139,7 @@ async def test_without_room_nothing_is_written_and_what_grows_is_stopped(
         manager.disks.check_room()
     assert (refused.value.code, refused.value.status) == ("storage_full", 503)
     ran = asyncio.get_running_loop().create_task(
-        run(machine, "while head -c 1M /dev/zero >>~/big; do :; done")
+        run(machine, "for n in $(seq 1500); do head -c 1M /dev/zero >>~/big || exit; done")
     )
     await machine.ended
     await asyncio.gather(ran, return_exceptions=True)
@@ -152,7 +152,8 @@ async def test_without_room_nothing_is_written_and_what_grows_is_stopped(
 async def test_when_the_reserve_goes_every_vm_is_stopped(manager: VmManager, room: list[Room]) -> None:
     _, first = await _boot(manager, "free")
     _, second = await _boot(manager, "free", "b")
-    room[:] = [Room(100 * GIB, 200 * MIB), Room(100 * GIB, 100 * MIB)]
+    assert first.is_running
+    room[:] = [Room(100 * GIB, (200 * MIB) - number * MIB // 2) for number in range(9)]  # slowly
     async with asyncio.timeout(15):
         await asyncio.gather(first.ended, second.ended)
 

@@ -12,7 +12,7 @@ from hatchway.vm.disk_policy import (
     Measured,
     Room,
     is_low,
-    is_running_out,
+    is_nearly_out,
     reserve_of,
     too_large,
 )
@@ -42,13 +42,10 @@ def test_low_for_files_without_content() -> None:
     assert not is_low(Room(100 * GIB, 50 * GIB, 1000, 0), 0)
 
 
-def test_running_out() -> None:
-    last = Room(100 * GIB, GIB // 4 - 1)
-    less = Room(100 * GIB, last.free - GROWTH_BYTES - 1)
-    assert is_running_out(last, less, GIB)
-    assert not is_running_out(last, last, GIB), "what does not shrink may stay"
-    assert not is_running_out(less, last, GIB)
-    assert not is_running_out(Room(100 * GIB, GIB), Room(100 * GIB, GIB // 2), GIB)
+def test_nearly_out() -> None:
+    assert is_nearly_out(Room(100 * GIB, GIB // 4 - 1), GIB)
+    assert not is_nearly_out(Room(100 * GIB, GIB // 4), GIB)
+    assert not is_nearly_out(Room(100 * GIB, 0), 0)
 
 
 @pytest.mark.parametrize(

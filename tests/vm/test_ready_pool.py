@@ -118,11 +118,11 @@ async def test_new_vms_get_those_that_wait_and_nothing_is_left(
     )
 
     async def waits() -> bool:
-        return len(manager.reserved_ids()) == 1
+        return len(manager._pool.ids()) == 1
 
     slots = set()
     for number in itertools.count():
-        waiting = manager.reserved_ids()
+        waiting = manager._pool.ids()
         vm, created = await manager.get_or_create("vm", (str(number),))
         assert (created, vm.state) == (True, "asleep")
         if number:

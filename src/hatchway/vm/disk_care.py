@@ -23,7 +23,7 @@ from hatchway.options import MIB
 from hatchway.store.vms import Vms
 from hatchway.vm import garbage
 from hatchway.vm.background import Background
-from hatchway.vm.disk_policy import Measured, Room, is_low, is_running_out, reserve_of, too_large
+from hatchway.vm.disk_policy import GROWTH_BYTES, Measured, Room, is_low, is_nearly_out, reserve_of, too_large
 from hatchway.vm.garbage import Garbage
 from hatchway.vm.sandbox import disk
 
@@ -82,7 +82,8 @@ class DiskCare:
         """Of the VMs that run."""
         self._sizes: dict[str, int] = {}
         """As they were last measured."""
-        self._room: Room | None = None
+        self._last_room = 0
+        """The most that was free since it was nearly out; 0: it is not."""
         self._room_when_measured = 0
         self._measured_at = float("-inf")
         self._low = False
@@ -206,15 +207,19 @@ class DiskCare:
 
     async def tick(self) -> None:
         """Look at the free room once, and do what follows."""
-        before, room = self._room, await asyncio.to_thread(_room_of, self._vms)
-        self._room = room
+        room = await asyncio.to_thread(_room_of, self._vms)
         reserve = reserve_of(room) if self._given_reserve is None else self._given_reserve
         was_low, self._low = self._low, is_low(room, reserve)
         if self._low and not was_low:
             _log.warning(
                 "the disk is nearly full: VMs that grow are stopped, and nothing is written for clients"
             )
-        if before is not None and is_running_out(before, room, reserve):
+        if not is_nearly_out(room, reserve):
+            self._last_room = 0
+        elif room.free >= self._last_room - GROWTH_BYTES:
+            self._last_room = max(self._last_room, room.free)
+        else:
+            self._last_room = room.free
             _log.warning("the disk is almost full: every VM is stopped")
             for vm_id, limit in list(self._limits.items()):
                 await self._stop(vm_id, self._sizes.get(vm_id, 0), limit)
@@ -252,7 +257,8 @@ class DiskCare:
         if vm_id not in self._limits or (exact and not low):
             return
         found = Measured(vm_id, self._sizes.get(vm_id), size, None if exact else limit)
-        self._sizes[vm_id] = size
+        # Below the reserve whatever a VM has grown by since then counts, however slowly.
+        self._sizes[vm_id] = size if found.before is None or not low else min(found.before, size)
         if too_large([found], low=low):
             _log.warning("the VM %s is stopped: its files take %d bytes and grow", vm_id, size)
             await self._stop(vm_id, size, found.limit)

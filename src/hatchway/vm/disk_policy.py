@@ -40,7 +40,7 @@ class Measured:
 
     vm_id: str
     before: int | None
-    """As it was last measured since the VM started; None: never."""
+    """As it was measured before, since the VM started; below the reserve, since then. None: never."""
     now: int
     limit: int | None
     """Its `disk_bytes`, if nothing else holds it."""
@@ -56,9 +56,9 @@ def is_low(room: Room, reserve: int) -> bool:
     return reserve > 0 and (room.free < reserve or room.free_inodes < room.inodes // INODE_SHARE)
 
 
-def is_running_out(before: Room, now: Room, reserve: int) -> bool:
-    """Whether what is left of the reserve goes so fast that every VM has to stop."""
-    return now.free < reserve // LAST_SHARE and now.free < before.free - GROWTH_BYTES
+def is_nearly_out(room: Room, reserve: int) -> bool:
+    """Whether so little of the reserve is left that every VM has to stop if it shrinks further, however slowly."""
+    return room.free < reserve // LAST_SHARE
 
 
 def too_large(measured: Iterable[Measured], *, low: bool) -> list[Measured]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from pathlib import Path
@@ -119,8 +120,11 @@ def test_it_can_be_stopped(tree: Path) -> None:
     for number in range(5):
         (tree / str(number)).mkdir()
         _fill(tree / str(number) / "a", MIB)
-    asked = iter([False, False, True])
+    (tree / "0").chmod(0)
+    asked = itertools.chain([False, False], itertools.repeat(True))
     assert 0 < measure(tree, lambda: next(asked)) < 3 * MIB
+    assert (tree / "0").stat().st_mode & 0o777 == 0
+    (tree / "0").chmod(0o700)
 
 
 def test_what_is_not_there_takes_nothing(tree: Path) -> None:

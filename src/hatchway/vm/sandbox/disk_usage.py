@@ -1,15 +1,15 @@
 """What a VM's folder takes of the host's disk, measured from outside.
 
 The tree is the guest's work, and may change meanwhile. No link is followed, no file is opened; two descriptors are
-enough however deep it is. A folder that was moved away is noticed on the way back up, and ends the measure.
+enough however deep it is. A folder that was moved away is noticed on the way back up, and ends the measure. A folder
+that its owner may not read is made readable for as long as it is measured.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 BLOCK_BYTES = 512
@@ -30,38 +30,70 @@ def measure(folder: Path, is_stopped: Callable[[], bool] = bool) -> int:
         is_stopped: says that nobody waits for the result any more: what was found by then is told.
     """
     try:
-        here = os.open(folder, _FLAGS)
+        place = _Place(os.open(folder, _FLAGS))
     except OSError:
         return 0
-    total = os.fstat(here).st_blocks * BLOCK_BYTES
-    identities: list[tuple[int, int]] = []
-    pending: list[list[str]] = []
     try:
-        while not is_stopped():
-            size, folders = _entries(here)
+        return place.size + _measure_below(place, is_stopped)
+    finally:
+        os.close(place.fd)
+
+
+class _Place:
+    """Where a measure is: a folder, by a descriptor, and what is left to do in it and in those above."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.size = os.fstat(fd).st_blocks * BLOCK_BYTES
+        self.identities = [_identity(fd)]
+        self.modes: list[int | None] = [None]
+        """Those to be given back to folders that were closed to their owner."""
+        self.pending: list[list[str]] = []
+
+    def enter(self, name: str) -> bool:
+        """Go down into a folder; False if it cannot be."""
+        opened = _open_below(self.fd, name)
+        if opened is None:
+            return False
+        os.close(self.fd)
+        self.fd, mode = opened
+        self.identities.append(_identity(self.fd))
+        self.modes.append(mode)
+        return True
+
+    def leave(self) -> bool:
+        """Go up again; False at the top, and if the folder was moved meanwhile."""
+        mode = self.modes.pop()
+        self.identities.pop()
+        if not self.identities:
+            return False
+        above = os.open("..", _FLAGS, dir_fd=self.fd)
+        _close_again(self.fd, mode)
+        os.close(self.fd)
+        self.fd = above
+        return _identity(above) == self.identities[-1]
+
+
+def _measure_below(place: _Place, is_stopped: Callable[[], bool]) -> int:
+    total = 0
+    try:
+        while True:
+            size, folders = _entries(place.fd)
             total += size
-            identities.append(_identity(here))
-            pending.append(folders)
-            below = None
-            while below is None:
-                while pending and not pending[-1]:
-                    pending.pop()
-                    identities.pop()
-                    if not pending:
+            place.pending.append(folders)
+            while True:
+                if is_stopped():
+                    for names in place.pending:
+                        names.clear()  # on the way up what was opened is closed again
+                if place.pending[-1]:
+                    if place.enter(place.pending[-1].pop()):
+                        break
+                else:
+                    place.pending.pop()
+                    if not place.leave():
                         return total
-                    above = os.open("..", _FLAGS, dir_fd=here)
-                    os.close(here)
-                    here = above
-                    if _identity(here) != identities[-1]:
-                        return total  # it was moved meanwhile: the next measure is as good
-                below = _open_below(here, pending[-1].pop())
-            os.close(here)
-            here = below
-        return total
     except OSError:
         return total
-    finally:
-        os.close(here)
 
 
 def _entries(folder: int) -> tuple[int, list[str]]:
@@ -81,9 +113,10 @@ def _entries(folder: int) -> tuple[int, list[str]]:
     return size, folders
 
 
-def _open_below(parent: int, name: str) -> int | None:
+def _open_below(parent: int, name: str) -> tuple[int, int | None] | None:
+    """A folder's descriptor, and the mode to be given back to it, if it had to be changed; None if it cannot be had."""
     try:
-        return os.open(name, _FLAGS, dir_fd=parent)
+        return os.open(name, _FLAGS, dir_fd=parent), None
     except PermissionError:
         pass
     except OSError:
@@ -94,24 +127,20 @@ def _open_below(parent: int, name: str) -> int | None:
     except OSError:
         return None
     try:
-        with _readable(path_fd) as itself:
-            return os.open(itself, _FLAGS & ~os.O_NOFOLLOW)
+        itself = f"/proc/self/fd/{path_fd}"
+        mode = stat.S_IMODE(os.fstat(path_fd).st_mode)
+        os.chmod(itself, mode | _READABLE)
+        return os.open(itself, _FLAGS & ~os.O_NOFOLLOW), mode
     except OSError:
         return None
     finally:
         os.close(path_fd)
 
 
-@contextmanager
-def _readable(path_fd: int) -> Iterator[str]:
-    """A folder, for a moment readable by its owner; its name by way of its descriptor."""
-    itself = f"/proc/self/fd/{path_fd}"
-    mode = stat.S_IMODE(os.fstat(path_fd).st_mode)
-    os.chmod(itself, mode | _READABLE)
-    try:
-        yield itself
-    finally:
-        os.chmod(itself, mode)
+def _close_again(fd: int, mode: int | None) -> None:
+    """Give a folder its mode back, unless the guest has set another meanwhile."""
+    if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) == mode | _READABLE:
+        os.fchmod(fd, mode)
 
 
 def _identity(fd: int) -> tuple[int, int]:
