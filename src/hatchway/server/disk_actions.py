@@ -14,7 +14,8 @@ class ServerDiskActions:
 
     async def disk_usage(self, vm_id: str) -> DiskUsage:
         """See `DiskActions`."""
-        return await self._manager.disk_usage(vm_id)
+        kind = self._manager.kind_of((await self._manager.get(vm_id)).name)
+        return await self._manager.disks.usage(vm_id, kind.limits.disk_bytes)
 
     async def collect_garbage(self, *, dry_run: bool) -> list[Garbage]:
         """See `DiskActions`."""

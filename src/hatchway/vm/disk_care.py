@@ -118,17 +118,13 @@ class DiskCare:
         await self._background.finish()
         await asyncio.to_thread(self._threads.shutdown)
 
-    def booted(self, vm_id: str, limit: int | None) -> None:
-        """A VM runs that may take `limit` bytes."""
+    def booted(self, vm_id: str, limit: int | None, end: asyncio.Future[None]) -> None:
+        """A VM runs that may take `limit` bytes, until `end` is done."""
+        end.add_done_callback(lambda _: self._ended(vm_id))
         self._limits[vm_id] = limit
         self._sizes.pop(vm_id, None)
         if limit is not None:
             self._measured_at = float("-inf")  # what it grows from is measured at the next tick
-
-    def ended(self, vm_id: str) -> None:
-        """A VM runs no more."""
-        self._limits.pop(vm_id, None)
-        self._sizes.pop(vm_id, None)
 
     def check_room(self) -> None:
         """To be called before anything is written for somebody.
@@ -268,6 +264,10 @@ class DiskCare:
         return garbage.measure_vm(
             self._vms, vm_id, lambda: self._closed.is_set() or time.monotonic() > deadline
         )
+
+    def _ended(self, vm_id: str) -> None:
+        self._limits.pop(vm_id, None)
+        self._sizes.pop(vm_id, None)
 
     def _measured(self, vm_id: str, task: asyncio.Task[None]) -> None:
         del self._measuring[vm_id]

@@ -16,7 +16,7 @@ from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
 from hatchway.store.vms import NEVER, VmRow
 from hatchway.vm.background import Background
-from hatchway.vm.disk_care import DiskCare, DiskUsage
+from hatchway.vm.disk_care import DiskCare
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.life import Life
@@ -77,10 +77,8 @@ class VmManager:
         self._sleeping: set[asyncio.Task[None]] = set()
         self._removals = Background()
         self._closing = False
-        self.disks = DiskCare(
-            sandbox.vms, logs_dir, cache_dir, store.vms, self._end_for_its_disk, disk_reserve
-        )
-        """The disks of the VMs."""
+        stop = self._end_for_its_disk
+        self.disks = DiskCare(sandbox.vms, logs_dir, cache_dir, store.vms, stop, disk_reserve)
 
     async def start(self) -> None:
         """Remove what an earlier server has left: VMs that were destroyed, and those that waited ready."""
@@ -109,8 +107,6 @@ class VmManager:
             row, created = await self._store.vms.get_or_create(name, format_key(key), self._clock(), take)
             used = ready is not None and row.id == ready.id
         finally:
-            if ready is not None and used:
-                self._reserved.discard(ready.id)
             if ready is not None:
                 self._park(ready) if used else self._removals.start(self._discard_ready(ready))
         return self._info(row), created
@@ -248,15 +244,6 @@ class VmManager:
         (await self.life(vm_id)).idle = options
         return await self.get(vm_id)
 
-    async def disk_usage(self, vm_id: str) -> DiskUsage:
-        """What a VM's files take; it is not started.
-
-        Raises:
-            NotFound: `vm_not_found`.
-        """
-        row = await self._row(vm_id)
-        return await self.disks.usage(vm_id, self.kind_of(row.name).limits.disk_bytes)
-
     async def destroy(self, vm_id: str) -> tuple[int, ...]:
         """End the VM; its key is free at once, its previews are gone, its files are removed in the background.
 
@@ -304,11 +291,11 @@ class VmManager:
         parked = self._parked.pop(row.id, None)
         if parked is not None and parked.is_running:
             parked.restart_clock()
-            self._watch_disk(row.id, parked, options)
+            self.disks.booted(row.id, options.limits.disk_bytes, parked.ended)
             return parked
         layers = await self._software.layers(options.software)
         machine = await Machine.boot(self._sandbox, row.id, row.slot, options.limits, layers)
-        self._watch_disk(row.id, machine, options)
+        self.disks.booted(row.id, options.limits.disk_bytes, machine.ended)
         return machine
 
     async def _make_ready(self, kind: str) -> ReadyVm:
@@ -331,7 +318,8 @@ class VmManager:
         self._reserved.discard(ready.id)
 
     def _park(self, ready: ReadyVm) -> None:
-        """Keep a machine for the first use of its VM, for a while."""
+        """Keep a machine for the first use of its VM, which has its row by now, for a while."""
+        self._reserved.discard(ready.id)
         self._parked[ready.id] = ready.machine
         asyncio.get_running_loop().call_later(
             PARKED_SECONDS, lambda: self._removals.start(self._unpark(ready.id))
@@ -360,10 +348,6 @@ class VmManager:
         del self._destroying[vm_id]
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
-
-    def _watch_disk(self, vm_id: str, machine: Machine, options: VmOptions) -> None:
-        self.disks.booted(vm_id, options.limits.disk_bytes)
-        machine.ended.add_done_callback(lambda _: self.disks.ended(vm_id))
 
     async def _end_for_its_disk(self, vm_id: str, taken: int, limit: int | None) -> None:
         life = self._lives.get(vm_id)
