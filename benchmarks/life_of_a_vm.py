@@ -113,7 +113,7 @@ async def _creations(manager: VmManager, count: int, *, wait: bool) -> list[floa
         if index >= 2:  # the first ones find nothing ready
             times.append(taken)
         await manager.destroy(made[0])
-        while wait and not manager.reserved_ids():  # noqa: ASYNC110 - not what is measured
+        while wait and not manager.machines.waiting_ids():  # noqa: ASYNC110 - not what is measured
             await asyncio.sleep(0.001)
     return times
 

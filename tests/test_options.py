@@ -4,11 +4,11 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hatchway.errors import InvalidRequest
-from hatchway.options import Limits, PreviewOptions, VmOptions
+from hatchway.options import SMALLEST_DISK, Limits, PreviewOptions, VmOptions
 
 not_a_count = st.integers(max_value=0) | st.booleans() | st.floats() | st.text() | st.none()
 
@@ -41,9 +41,17 @@ def test_lives_are_whole_seconds(value: Any) -> None:
 
 @given(not_a_count, st.sampled_from([field.name for field in dataclasses.fields(Limits)]))
 def test_limits_are_whole_numbers_of_at_least_one(value: Any, name: str) -> None:
+    assume(value is not None or name != "disk_bytes")
     with pytest.raises(InvalidRequest) as caught:
         Limits(**{name: value})
     assert name in caught.value.message
+
+
+def test_a_disk_has_a_smallest_size() -> None:
+    assert Limits().disk_bytes is None
+    assert Limits(disk_bytes=SMALLEST_DISK).disk_bytes == SMALLEST_DISK
+    with pytest.raises(InvalidRequest, match="16 MiB"):
+        Limits(disk_bytes=SMALLEST_DISK - 1)
 
 
 @pytest.mark.parametrize("weight", [1, 100, 10_000])

@@ -55,6 +55,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (
             "hatchway.client.answers.*",
             "hatchway.client.file_answers.*",
+            "hatchway.client.disk_answers.*",
             "hatchway.client.process_answers.*",
             "hatchway.client.port_answers.*",
             "hatchway.client.service_answers.*",
@@ -70,6 +71,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.aio.transfer.Progress",
             "hatchway.preview.grant.CorsMode",
             "hatchway.client.file_answers.FileType",
+            "hatchway.client.disk_answers.GarbageKind",
             "hatchway.client.process_answers.StreamName",
             "hatchway.client.process_answers.SystemProcessState",
             "hatchway.vm.cron_job.Overlap",

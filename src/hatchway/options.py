@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+SMALLEST_DISK = 16 * MIB
 
 
 def _positive(name: str, value: object) -> None:
@@ -70,12 +71,23 @@ class Limits(_KnownNames):
     """File descriptors of one process."""
     tmp_bytes: int = 512 * MIB
     """The size of each of /tmp, /dev/shm and /run."""
+    disk_bytes: int | None = None
+    """What its files on disk may take together; None: as much as the host has, less its reserve. A root server with
+    loop devices and mkfs.ext4 makes a disk of exactly this size when the VM first starts, whose size then stays; any
+    other measures, and stops a VM that is over it and grows. At least 16 MiB."""
     cpu_weight: int = 100
     """The share of CPU under contention, 1 to 10,000, as in cgroup v2's cpu.weight; 100 is an equal share."""
 
     def __post_init__(self) -> None:
         for name in ("processes", "memory_bytes", "file_bytes", "open_files", "tmp_bytes", "cpu_weight"):
             _positive(name, getattr(self, name))
+        if self.disk_bytes is not None:
+            _positive("disk_bytes", self.disk_bytes)
+            if self.disk_bytes < SMALLEST_DISK:
+                raise InvalidRequest(
+                    "invalid_option",
+                    f"disk_bytes must be at least {SMALLEST_DISK} (16 MiB), not {self.disk_bytes}",
+                )
         if self.cpu_weight > 10_000:
             raise InvalidRequest("invalid_option", f"cpu_weight must be 1 to 10000, not {self.cpu_weight}")
 

@@ -94,8 +94,9 @@ def setup(*, use: Mapping[str, VmOptions], **settings: Unpack[SettingKeywords]) 
         use: kinds of VM by name; a client reaches kind `vm` as `client.vm`.
         settings: where the server listens and so on, by the keywords of `SettingKeywords`: `host`, `port`, `data_dir`,
             `cache_dir`, `preview_domain`, `token`, `allowed_hosts`, `public_url`, `tls_cert`, `tls_key`,
-            `trusted_proxies`, `ready_vms` and `gateway_limits`. They hold for `registry.start()` and for
-            `hatchway serve`; environment variables `HATCHWAY_…` override them, and flags of `hatchway serve` both.
+            `trusted_proxies`, `ready_vms`, `disk_reserve_bytes` and `gateway_limits`. They hold for `registry.start()`
+            and for `hatchway serve`; environment variables `HATCHWAY_…` override them, and flags of `hatchway serve`
+            both.
 
     Raises:
         InvalidRequest: `invalid_option` for an empty mapping, a name that is not

@@ -16,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 
 from api.memory_cron import MemoryCron
+from api.memory_disks import MemoryDisks
 from api.memory_life import MemoryLife
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
@@ -56,7 +57,7 @@ class MemoryFile:
             yield self.content[start : start + 7]
 
 
-class MemoryServices(MemoryCron, MemoryLife):
+class MemoryServices(MemoryCron, MemoryDisks, MemoryLife):
     """One kind of VM, `vm`. Commands play a script: events, and exceptions to raise."""
 
     version = "1.2.3"

@@ -58,6 +58,8 @@ async def test_every_foreseen_success_happens_and_fits(client: httpx.AsyncClient
     await client.post("/api/vms", json=body)
     await client.get("/api/vms")
     await client.get(vm)
+    await client.get(f"{vm}/disk")
+    await client.post("/api/gc", json={})
     file = {"path": "notes.txt"}
     await client.put(f"{vm}/files", params=file, content=b"hello")
     await client.get(f"{vm}/files", params=file)

@@ -33,6 +33,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["192.0.2.1/32", "10.0.0.0/8", "2001:db8::/64"]), min_size=1, unique=True
     ),
     "ready_vms": st.integers(0, 100),
+    "disk_reserve_bytes": st.integers(0, 2**40),
 } | {
     LIMIT + name: st.integers(1, 10**9) if isinstance(default, int) else st.floats(0.001, 10**9)
     for name, default in LIMITS.items()

@@ -118,11 +118,11 @@ async def test_new_vms_get_those_that_wait_and_nothing_is_left(
     )
 
     async def waits() -> bool:
-        return len(manager.reserved_ids()) == 1
+        return len(manager.machines.waiting_ids()) == 1
 
     slots = set()
     for number in itertools.count():
-        waiting = manager.reserved_ids()
+        waiting = manager.machines.waiting_ids()
         vm, created = await manager.get_or_create("vm", (str(number),))
         assert (created, vm.state) == (True, "asleep")
         if number:
@@ -159,13 +159,13 @@ async def test_one_that_is_taken_by_a_caller_who_leaves_is_its_vms_all_the_same(
     )
 
     async def waits() -> bool:
-        return len(manager.reserved_ids()) == 1
+        return len(manager.machines.waiting_ids()) == 1
 
     await manager.get_or_create("vm", ("first",))
     await eventually(waits, "one waits")
-    (waiting,) = manager._pool._waiting["vm"]
+    (waiting,) = manager.machines._pool._waiting["vm"]
     making = asyncio.create_task(manager.get_or_create("vm", ("second",)))
-    while manager.reserved_ids():  # noqa: ASYNC110 - not a turn later than it is taken
+    while manager.machines.waiting_ids():  # noqa: ASYNC110 - not a turn later than it is taken
         await asyncio.sleep(0)
     making.cancel()
     await asyncio.gather(making, return_exceptions=True)

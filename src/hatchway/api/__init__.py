@@ -11,9 +11,11 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `vms`, `life`, `declared_services`, `processes`, `process_io`, `execution`, `ports`, `previews`, `about`: the
   operations, one module per noun; those on files in `files` (their content), `file_tree`, `file_listing`,
   `file_archive`, with `file_queries`, `file_errors`.
+- `disks`: the operations on disks; `disk_schemas`: their bodies; `disk_actions`: what they need of the system.
 - `cron`: the operations on cron jobs; `cron_schemas`: their bodies; `cron_actions`: what they need of the system.
 - `schemas`: request and answer bodies as msgspec Structs; unknown fields are refused. `preview_schemas`: those of
-  previews, `process_schemas`: of processes, `file_schemas`: of files, `service_schemas`: of declared services.
+  previews, `process_schemas`: of processes, `file_schemas`: of files, `service_schemas`: of declared services,
+  `disk_schemas`: of disks.
 - `targets`: what a path names: a VM, a process, a service, a preview.
 - `problems`: refusals as answers, and what the log says of the unforeseen.
 - `bodies`: reading a JSON body within its limits, writing one.

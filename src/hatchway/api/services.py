@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from hatchway.api.cron_actions import CronActions
+from hatchway.api.disk_actions import DiskActions
 from hatchway.api.life_actions import LifeActions
 from hatchway.api.port_actions import PortActions
 from hatchway.api.service_actions import ServiceActions
@@ -47,7 +48,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(LifeActions, PortActions, ServiceActions, CronActions, Protocol):
+class Services(LifeActions, PortActions, ServiceActions, CronActions, DiskActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's

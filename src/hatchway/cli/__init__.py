@@ -3,7 +3,7 @@
 - `app`: the command itself: its nouns, and how errors are told.
 - `serve`, `doctor`, `software`, `vm` with `vm_states`, `service`, `preview`, `demo`: a server, its VMs, their declared
   services and previews.
-- `cron`: commands that run in a VM at set times.
+- `cron`: commands that run in a VM at set times; `gc`: what nobody owns any more.
 - `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
   `fetch`: its services; `ports`: where they listen.
 - `show_config`: what `serve --show-config` prints.
@@ -11,7 +11,8 @@
 - `options`: the options that several commands have; `running`: their work, until it ends or a signal comes; `each`: the
   same to several things.
 - `terminal`: the two streams, as rich consoles; `streams`: all three, as bytes.
-- `tables`: lists, by one rule for all; `qr_code`: a QR code in a terminal; `progress`: a bar.
+- `tables`: lists, by one rule for all; `sizes`: numbers of bytes; `qr_code`: a QR code in a terminal; `progress`: a
+  bar.
 - `locations`: `KEY:PATH` and other paths; `vm_paths`, `local_files`: what is there, and goes there; `request_data`: the
   headers and the body that `fetch` sends.
 - `shells`, `completion`: completing words in the user's shell.

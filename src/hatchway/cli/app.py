@@ -20,6 +20,7 @@ from hatchway.cli import (  # the modules are named as their commands
     doctor,
     exec,  # noqa: A004
     fetch,
+    gc,
     kill,
     ls,
     mkdir,
@@ -68,6 +69,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command(help=gc.HELP)(gc.gc)
 app.command("exec", cls=RunsACommand)(exec.run_command)
 app.command(cls=RunsACommand)(spawn.spawn)
 app.command()(ps.ps)

@@ -39,6 +39,7 @@ def serve(
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
     trusted_proxies: Annotated[list[str] | None, _option("trusted_proxies")] = None,
     ready_vms: Annotated[int | None, _option("ready_vms")] = None,
+    disk_reserve_bytes: Annotated[int | None, _option("disk_reserve_bytes")] = None,
     limit: Annotated[list[str] | None, _option(f"{LIMIT}head_seconds")] = None,
     show_config: Annotated[
         bool,
@@ -67,6 +68,7 @@ def serve(
         "tls_key": tls_key,
         "trusted_proxies": trusted_proxies,
         "ready_vms": ready_vms,
+        "disk_reserve_bytes": disk_reserve_bytes,
     }
     configuration = layered(
         os.environ,

@@ -1,4 +1,4 @@
-"""`hatchway vm list|create|show|wake|pause|sleep|idle|destroy`: the VMs of a server."""
+"""`hatchway vm list|create|show|disk|wake|pause|sleep|idle|destroy`: the VMs of a server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hatchway.cli.options import (
     with_client,
     with_existing,
 )
+from hatchway.cli.sizes import size
 from hatchway.cli.tables import HOW_LISTS_ARE_PRINTED, moment, show_fields, show_json, show_list
 from hatchway.cli.terminal import confirm, say
 from hatchway.client import Agent, AsyncClient, VmInfo
@@ -100,6 +101,22 @@ def show(
             ("id", vm.id),
         )
     )
+
+
+@app.command()
+def disk(
+    key: KeyArgument,
+    as_json: JsonOption = False,
+    kind: KindOption = DEFAULT_KIND,
+    url: UrlOption = DEFAULT_URL,
+) -> None:
+    """Show what a VM's files take of the server's disk, and what they may. It is not started."""
+    usage = with_existing(url, kind, key, lambda agent: agent.disk_usage())
+    if as_json:
+        show_json({"bytes": usage.bytes, "limit": usage.limit})
+        return
+    limit = "none" if usage.limit is None else size(usage.limit)
+    show_fields((("used", size(usage.bytes)), ("limit", limit)))
 
 
 @app.command()

@@ -4,7 +4,8 @@
 
 What both share, and what does no I/O:
 
-- `answers`, `file_answers`, `process_answers`, `port_answers`, `service_answers`, `cron_answers`: what calls return.
+- `answers`, `file_answers`, `process_answers`, `port_answers`, `service_answers`, `cron_answers`,
+  `disk_answers`: what calls return.
 - `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one. Pure.
 - `parameters`: what callers give, as the control API takes it. Pure.
 - `exec_stream`, `output_stream`: the lines that the output of a command and of a spawned process comes as; `lines`:
@@ -26,6 +27,7 @@ from hatchway.client.answers import (
     VmInfo,
 )
 from hatchway.client.cron_answers import CronJob, CronRun
+from hatchway.client.disk_answers import DiskUsage, Garbage
 from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritten, Transferred
 from hatchway.client.port_answers import PortInfo
 from hatchway.client.process_answers import (
@@ -49,11 +51,13 @@ __all__ = [
     "CronJob",
     "CronRun",
     "DirEntry",
+    "DiskUsage",
     "ExecResult",
     "FetchResponse",
     "FileRead",
     "FileStat",
     "FileWritten",
+    "Garbage",
     "OutputChunk",
     "OutputCounts",
     "PortInfo",

@@ -5,6 +5,7 @@
 - `sweeper`: what runs on a timer: expired previews.
 - `services`: the control API's operations, answered by the same two; `life_actions`, `port_actions`,
   `service_actions`: parts of it.
+- `disk_actions`: its part about disks; `offline_gc`: garbage collection where no server runs.
 - `cron`: runs cron jobs when their time comes; `cron_run`: one run; `cron_actions`: its part of `services`.
 - `control`: the control API's own server, on a UNIX socket.
 - `settings`: where it listens, how it is reached, where its data is.

@@ -123,6 +123,13 @@ def check_api_token(value: object) -> str:
     return value
 
 
+def check_disk_reserve_bytes(value: object) -> int:
+    """A number of bytes."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise _invalid(f"disk_reserve_bytes must be a whole number of bytes from 0 on, not {shown(value)}")
+    return value
+
+
 def check_limit(name: str, value: object) -> int | float:
     """A value of one of `LIMITS`."""
     limit: int | float = getattr(GatewayLimits(**{name: value}), name)  # type: ignore[arg-type]

@@ -152,7 +152,14 @@ async def _parts(
         sandbox = await Sandbox.start(settings.data_dir)
         stack.push_async_callback(sandbox.close)
         manager = VmManager(
-            store, sandbox, kinds, settings.cache_dir, settings.data_dir / LOGS, clock, settings.ready_vms
+            store,
+            sandbox,
+            kinds,
+            settings.cache_dir,
+            settings.data_dir / LOGS,
+            clock,
+            settings.ready_vms,
+            settings.disk_reserve_bytes,
         )
         stack.push_async_callback(manager.close)
         await manager.start()

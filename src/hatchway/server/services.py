@@ -14,6 +14,7 @@ from hatchway.preview.address import fetch_path
 from hatchway.preview.grant import CorsMode, Grant, validate_expiry, validate_port
 from hatchway.server.cron import CronRunner
 from hatchway.server.cron_actions import ServerCronActions
+from hatchway.server.disk_actions import ServerDiskActions
 from hatchway.server.life_actions import ServerLifeActions
 from hatchway.server.port_actions import ServerPortActions
 from hatchway.server.service_actions import ServerServiceActions
@@ -40,7 +41,9 @@ from hatchway.vm.records import (
 )
 
 
-class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions):
+class ServerServices(
+    ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions, ServerDiskActions
+):
     """Implements `hatchway.api.services.Services`.
 
     Args:
@@ -99,6 +102,7 @@ class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions,
         parents: bool = False,
     ) -> int:
         """See `Services`."""
+        self._manager.disks.check_room()
         async with self._manager.using(vm_id) as machine:
             return await machine.write_file(path, chunks, mode, parents=parents)
 
@@ -152,6 +156,7 @@ class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions,
 
     async def unpack(self, vm_id: str, path: bytes, chunks: AsyncIterator[bytes]) -> Unpacked:
         """See `Services`."""
+        self._manager.disks.check_room()
         async with self._manager.using(vm_id) as machine:
             return await machine.unpack(path, chunks)
 
@@ -297,7 +302,7 @@ class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions,
     async def _life(self, vm_id: str, expires_in_seconds: object) -> int:
         """The seconds that a preview of this VM is to live, within the limits of its kind."""
         vm = await self._manager.get(vm_id)
-        return validate_expiry(expires_in_seconds, self._manager.kind_of(vm.name).preview)
+        return validate_expiry(expires_in_seconds, self._manager.machines.kind_of(vm.name).preview)
 
 
 def _info(row: PreviewRow) -> PreviewInfo:

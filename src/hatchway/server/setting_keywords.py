@@ -34,5 +34,7 @@ class SettingKeywords(TypedDict, total=False):
     """Addresses and networks whose word is taken for who the client behind them is."""
     ready_vms: int | None
     """How many VMs of a kind wait ready at most, for the next that is made; by default 4, 0: none."""
+    disk_reserve_bytes: int | None
+    """Bytes of the data folder's file system that VMs leave free, by default 1 GiB, or 5 % of a small one."""
     gateway_limits: Mapping[str, float] | None
     """Sizes in bytes and times in seconds, by the names that docs/deploy.md lists."""

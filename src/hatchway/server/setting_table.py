@@ -164,6 +164,13 @@ _SERVER = (
         default="4",
         parse=parse_whole_number,
     ),
+    _setting(
+        "disk_reserve_bytes",
+        "What VMs leave free of the data folder's disk, by default 1 GiB, or 5 % of a small one.",
+        flag="--disk-reserve-bytes",
+        metavar="BYTES",
+        parse=parse_whole_number,
+    ),
 )
 
 _LIMITS = tuple(

@@ -18,6 +18,7 @@ from hatchway.preview.address import fetch_path, host_url
 from hatchway.server.given_settings import (
     check_allowed_hosts,
     check_api_token,
+    check_disk_reserve_bytes,
     check_host,
     check_path,
     check_port,
@@ -48,10 +49,11 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "tls_key": partial(check_path, "tls_key"),
     "trusted_proxies": check_trusted_proxies,
     "ready_vms": check_ready_vms,
+    "disk_reserve_bytes": check_disk_reserve_bytes,
 }
 """What each field may be, but for the gateway's limits, which check themselves."""
 
-OPTIONAL = frozenset({"api_token", "public_url", "tls_cert", "tls_key"})
+OPTIONAL = frozenset({"api_token", "public_url", "tls_cert", "tls_key", "disk_reserve_bytes"})
 """The fields that may be None."""
 
 
@@ -105,6 +107,8 @@ class Settings:
     """Whose word is taken for who the client behind them is."""
     ready_vms: int = 4
     """How many VMs of a kind wait ready at most, for the next that is made; 0: none."""
+    disk_reserve_bytes: int | None = None
+    """What VMs leave free of the file system of `data_dir`; None: 1 GiB, or 5 % of a small one."""
     gateway_limits: GatewayLimits = field(default_factory=GatewayLimits)
     """How much clients and services may send, and how long they may take."""
 

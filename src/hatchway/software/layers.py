@@ -214,3 +214,29 @@ def _sweep(folder: Path) -> None:
 def _is_ours(found: os.stat_result) -> bool:
     """Whether nobody but this user and root can change a folder."""
     return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
+
+
+def leftovers(cache_dir: Path, *, remove: bool) -> list[tuple[str, int]]:
+    """What killed processes left of layers that they made: the software, and its bytes. Blocks.
+
+    A software that somebody makes a layer of just now is passed over. Nothing is made, and no whole layer is touched.
+    """
+    found = []
+    for folder in sorted((cache_dir / "layers").glob("*")):
+        parts = [path for path in folder.glob(f"{_TEMPORARY}*") if path.is_dir() and not path.is_symlink()]
+        if not parts or not _is_ours(os.stat(folder)):
+            continue
+        try:
+            with open(folder / _LOCK, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found.append((folder.name, sum(_size(path) for path in parts)))
+                if remove:
+                    _sweep(folder)
+        except OSError:  # locked, or without a lock: nobody ever made a layer here
+            continue
+    return found
+
+
+def _size(folder: Path) -> int:
+    paths = (os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+    return sum(os.lstat(path).st_blocks * 512 for path in paths)

@@ -196,6 +196,12 @@ class Vms:
             lambda connection: tuple(VmRow(*row) for row in connection.execute(_DESTROYED))
         )
 
+    async def ids(self) -> frozenset[str]:
+        """Of all VMs with a row: those that live, and those whose files wait for removal."""
+        return await self._db.read(
+            lambda connection: frozenset(vm_id for (vm_id,) in connection.execute("SELECT id FROM vms"))
+        )
+
     async def purge(self, vm_id: str) -> None:
         """Forget a destroyed VM, once its files are gone: its slot is free. A VM that lives is left alone."""
         await self._db.write(

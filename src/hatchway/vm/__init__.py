@@ -2,7 +2,10 @@
 
 - `key`: the key that names a VM. Pure.
 - `manager`: VMs by key and id: get or create, wake on use, put to sleep, destroy.
-- `ready_pool`: VMs that wait ready for the next that is made.
+- `disk_care`: the VMs' disks: measured, kept from filling the host, rid of what nobody owns. `disk_policy`: which VMs
+  have to stop writing (pure); `garbage`: what nobody owns.
+- `machine_supply`: where their machines come from: booted, or out of the `ready_pool`, where VMs wait for the next that
+  is made.
 - `states`: the states of a VM, as a table. Pure. `life`: one VM going from one to the next; `idle_watch`: who has not
   been used for long; `traffic`: what that depends on outside.
 - `supervisor`: the declared services of one VM: `service_spec`: what each is; `managed_service`: one that is kept

@@ -20,6 +20,7 @@ EventKind = Literal[
     "vm_paused",
     "vm_resumed",
     "vm_shutdown",
+    "vm_disk_full",
     "process_output",
     "process_exit",
     "port_opened",

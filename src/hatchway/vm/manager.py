@@ -16,19 +16,18 @@ from hatchway.software.provider import SoftwareProvider
 from hatchway.store.store import Store
 from hatchway.store.vms import NEVER, VmRow
 from hatchway.vm.background import Background
+from hatchway.vm.disk_care import DiskCare
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.key import Key, format_key, unformat_key
 from hatchway.vm.life import Life
 from hatchway.vm.machine import Machine
-from hatchway.vm.ready_pool import ReadyPool, ReadyVm, has_memory
+from hatchway.vm.machine_supply import MachineSupply
+from hatchway.vm.ready_pool import ReadyVm
 from hatchway.vm.records import VmInfo
 from hatchway.vm.sandbox.sandbox import Sandbox
 from hatchway.vm.service_log import remove_logs
 from hatchway.vm.supervisor import Supervisor
 from hatchway.vm.traffic import NoTraffic, Traffic
-
-PARKED_SECONDS = 60.0
-"""How long a VM that was made of a ready one, and that nobody has used yet, may keep it."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +43,7 @@ class VmManager:
         logs_dir: where the logs of declared services are kept.
         clock: seconds since the epoch.
         ready_vms: how many VMs of a kind wait ready at most.
+        disk_reserve: see `DiskCare`.
     """
 
     def __init__(
@@ -55,32 +55,30 @@ class VmManager:
         logs_dir: Path,
         clock: Callable[[], float] = time.time,
         ready_vms: int = 0,
+        disk_reserve: int | None = None,
     ) -> None:
         self._store = store
         self._sandbox = sandbox
         self._kinds = dict(kinds)
-        self._software = SoftwareProvider(cache_dir)
         self._clock = clock
         self._logs_dir = logs_dir
         self._lives: dict[str, Life] = {}
-        self._pool = ReadyPool(self._make_ready, self._discard_ready, ready_vms, has_memory)
-        self._parked: dict[str, Machine] = {}
-        """Machines of VMs that have not been used yet."""
         self.traffic: Traffic = NoTraffic()
         """What goes on between visitors and VMs; set by who relays it."""
         self._destroying: dict[str, asyncio.Task[tuple[int, ...]]] = {}
         self._sleeping: set[asyncio.Task[None]] = set()
         self._removals = Background()
         self._closing = False
+        stop = self._end_for_its_disk
+        self.disks = DiskCare(sandbox.vms, logs_dir, cache_dir, store.vms, stop, disk_reserve)
+        software = SoftwareProvider(cache_dir)
+        self.machines = MachineSupply(store.vms, sandbox, self._kinds, software, ready_vms, self.disks.booted)
 
     async def start(self) -> None:
         """Remove what an earlier server has left: VMs that were destroyed, and those that waited ready."""
-        destroyed = await self._store.vms.destroyed()
-        for row in destroyed:
+        for row in await self._store.vms.destroyed():
             self._remove_soon(row.id)
-        known = {row.id for row in (*destroyed, *await self._store.vms.list())}
-        for vm_id in self._sandbox.folders() - known:
-            self._remove_soon(vm_id)
+        self.disks.start(self.machines.reserved_ids)
 
     async def get_or_create(self, name: str, key: Key) -> tuple[VmInfo, bool]:
         """The VM of this kind and key, recorded if it is new; it boots on its first use.
@@ -95,7 +93,7 @@ class VmManager:
 
         def take() -> tuple[str, int] | None:
             nonlocal ready
-            ready = self._pool.take(name)
+            ready = self.machines.take(name)
             return None if ready is None else (ready.id, ready.slot)
 
         def made(row: VmRow, created: bool) -> None:
@@ -103,7 +101,7 @@ class VmManager:
             if created:
                 self._new_life(row)  # with nothing declared in it: its first use need not ask
             if ready is not None:
-                self._park(ready) if row.id == ready.id else self._discard_soon(ready)
+                self.machines.park(ready) if row.id == ready.id else self.machines.discard_soon(ready)
 
         try:
             row, created = await self._store.vms.get_or_create(
@@ -111,7 +109,7 @@ class VmManager:
             )
         except HatchwayError:
             if ready is not None:
-                self._discard_soon(ready)
+                self.machines.discard_soon(ready)
             raise
         return self._info(row), created
 
@@ -131,10 +129,6 @@ class VmManager:
             NotFound: `vm_not_found`.
         """
         return self._info(await self._row(vm_id))
-
-    def kind_of(self, name: str) -> VmOptions:
-        """The options of a kind of VM; the defaults for a kind this server no longer offers."""
-        return self._kinds.get(name, VmOptions())
 
     async def running(self, vm_id: str) -> Machine:
         """The VM, running: woken if it is not, once however many ask. It may be paused again: see `using`.
@@ -261,10 +255,10 @@ class VmManager:
     async def close(self) -> None:
         """End every VM and wait until nothing of them runs."""
         self._closing = True
+        await self.disks.close()
         await asyncio.gather(*self._destroying.values(), *self._sleeping, return_exceptions=True)
         await asyncio.gather(*(life.close() for life in self._lives.values()))
-        await self._pool.close()
-        await asyncio.gather(*(self._unpark(vm_id) for vm_id in list(self._parked)))
+        await self.machines.close()
         await self._removals.finish()
         self._lives.clear()
 
@@ -277,7 +271,7 @@ class VmManager:
     def _new_life(self, row: VmRow) -> Life:
         events = EventLog(self._clock)
         supervisor = Supervisor(self._logs_dir / row.id, events)
-        life = Life(partial(self._boot, row), supervisor, events, self._idle(row))
+        life = Life(partial(self.machines.boot, row), supervisor, events, self._idle(row))
         self._lives[row.id] = life
         return life
 
@@ -288,62 +282,13 @@ class VmManager:
         life.used()
         return machine
 
-    async def _boot(self, row: VmRow) -> Machine:
-        parked = self._parked.pop(row.id, None)
-        if parked is not None and parked.is_running:
-            parked.restart_clock()
-            return parked
-        return await self._boot_kind(row.name, row.id, row.slot)
-
-    async def _boot_kind(self, kind: str, vm_id: str, slot: int) -> Machine:
-        options = self.kind_of(kind)
-        layers = await self._software.layers(options.software)
-        return await Machine.boot(self._sandbox, vm_id, slot, options.limits, layers)
-
-    async def _make_ready(self, kind: str) -> ReadyVm:
-        vm_id, slot = await self._store.vms.reserve()
-        try:
-            machine = await self._boot_kind(kind, vm_id, slot)
-        except BaseException:
-            # A boot that was called off may have left a folder.
-            self._removals.start(self._give_back(vm_id, slot))
-            raise
-        return ReadyVm(vm_id, slot, machine)
-
-    def _discard_soon(self, ready: ReadyVm) -> None:
-        self._removals.start(self._discard_ready(ready))
-
-    async def _discard_ready(self, ready: ReadyVm) -> None:
-        await ready.machine.stop()
-        await self._give_back(ready.id, ready.slot)
-
-    async def _give_back(self, vm_id: str, slot: int) -> None:
-        await self._sandbox.remove(vm_id)
-        self._store.vms.release(slot)
-
-    def _park(self, ready: ReadyVm) -> None:
-        """Keep a machine for the first use of its VM, for a while."""
-        self._parked[ready.id] = ready.machine
-        asyncio.get_running_loop().call_later(
-            PARKED_SECONDS, lambda: self._removals.start(self._unpark(ready.id))
-        )
-
-    async def _unpark(self, vm_id: str) -> None:
-        machine = self._parked.pop(vm_id, None)
-        if machine is not None:
-            await machine.stop()
-
-    def reserved_ids(self) -> set[str]:
-        """The ids of VMs that are no row of the database yet: their folders are not left behind."""
-        return self._pool.ids()
-
     async def _destroy(self, vm_id: str) -> tuple[int, ...]:
         revoked = await self._store.vms.mark_destroyed(vm_id, self._clock())
         life = self._lives.get(vm_id)
         if life is not None:
             await life.end("destroy")
             self._lives.pop(vm_id, None)
-        await self._unpark(vm_id)
+        await self.machines.unpark(vm_id)
         self._remove_soon(vm_id)
         return revoked
 
@@ -351,6 +296,14 @@ class VmManager:
         del self._destroying[vm_id]
         if not task.cancelled():
             task.exception()  # whoever asked has been told, unless all of them have gone
+
+    async def _end_for_its_disk(self, vm_id: str, taken: int, limit: int | None) -> None:
+        life = self._lives.get(vm_id)
+        machine = None if life is None else life.machine
+        if life is not None and machine is not None:
+            life.events.publish("vm_disk_full", bytes=taken, limit=limit)
+            await machine.stop()
+            self.traffic.forget_vm(vm_id)
 
     def _remove_soon(self, vm_id: str) -> None:
         async def remove() -> None:
@@ -379,7 +332,7 @@ class VmManager:
 
     def _idle(self, row: VmRow) -> IdleOptions:
         """What holds for this VM: its own, else its kind's."""
-        kind = self.kind_of(row.name).idle
+        kind = self.machines.kind_of(row.name).idle
         return IdleOptions(
             _seconds(row.pause_after, kind.pause_after), _seconds(row.sleep_after, kind.sleep_after)
         )

@@ -36,6 +36,7 @@ def request_of_a_vm(data_dir: Path) -> LaunchRequest:
     disk.prepare(folder, id_ranges.first_uid(0) if IS_ROOT else None)
     return LaunchRequest(
         folder=folder,
+        image=None,
         slot=0 if IS_ROOT else None,
         skeleton=build_skeleton(data_dir / "layers"),
         usr_layers=[Path("/usr")],

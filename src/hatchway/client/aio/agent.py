@@ -5,6 +5,7 @@ from __future__ import annotations
 from hatchway.client import wire
 from hatchway.client.aio.cron import Cron
 from hatchway.client.aio.declared_services import DeclaredServices
+from hatchway.client.aio.disk import Disk
 from hatchway.client.aio.life import Life
 from hatchway.client.aio.ports import Ports
 from hatchway.client.aio.previews import Previews
@@ -18,7 +19,7 @@ from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class Agent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life):
+class Agent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life, Disk):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it

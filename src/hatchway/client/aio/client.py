@@ -10,9 +10,11 @@ from typing import Self
 
 from hatchway.client import wire
 from hatchway.client.aio.agent import Agent
+from hatchway.client.aio.disk import collect_garbage
 from hatchway.client.aio.transport import Transport
 from hatchway.client.aio.vm_calls import VmCalls
 from hatchway.client.answers import VmInfo
+from hatchway.client.disk_answers import Garbage
 from hatchway.registry import check_kind_name
 from hatchway.vm.key import parse_key
 
@@ -106,6 +108,17 @@ class AsyncClient:
         """Every VM of the server, of whatever kind, oldest first."""
         answer = await self._transport.call("GET", "/api/vms", wire.Vms)
         return [vm.public() for vm in answer.vms]
+
+    async def collect_garbage(self, *, dry_run: bool = False) -> list[Garbage]:
+        """Remove what no VM of the server owns any more. Safe at any time.
+
+        Args:
+            dry_run: remove nothing, only tell what would be.
+
+        Returns:
+            What was removed, or would be.
+        """
+        return await collect_garbage(self._transport, dry_run=dry_run)
 
     def __getattr__(self, name: str) -> VmKind:
         # Called only for names that are no attributes. Those with a leading underscore are asked for by copy,

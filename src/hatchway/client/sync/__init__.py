@@ -1,8 +1,8 @@
 """The synchronous client: the twin of `hatchway.client.aio`, which `tools/generate-sync-client` makes it from.
 
 The modules are those of that package. Written by hand: `concurrency`, `single_flight`, `websocket`; generated: `agent`,
-`callers_body`, `client`, `cron`, `declared_services`, `files`, `life`, `ports`, `previews`, `process`, `processes`,
-`service_transport`, `services`, `transfer`, `transport`, `vm_calls`.
+`callers_body`, `client`, `cron`, `declared_services`, `disk`, `files`, `life`, `ports`, `previews`, `process`,
+`processes`, `service_transport`, `services`, `transfer`, `transport`, `vm_calls`.
 """
 
 from hatchway.client.sync.agent import SyncAgent

@@ -7,6 +7,7 @@ from hatchway.client import wire
 from hatchway.client.answers import VmInfo
 from hatchway.client.sync.cron import Cron
 from hatchway.client.sync.declared_services import DeclaredServices
+from hatchway.client.sync.disk import Disk
 from hatchway.client.sync.life import Life
 from hatchway.client.sync.ports import Ports
 from hatchway.client.sync.previews import Previews
@@ -19,7 +20,7 @@ from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class SyncAgent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life):
+class SyncAgent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life, Disk):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it

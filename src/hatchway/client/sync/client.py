@@ -11,7 +11,9 @@ from typing import Self
 
 from hatchway.client import wire
 from hatchway.client.answers import VmInfo
+from hatchway.client.disk_answers import Garbage
 from hatchway.client.sync.agent import SyncAgent
+from hatchway.client.sync.disk import collect_garbage
 from hatchway.client.sync.transport import Transport
 from hatchway.client.sync.vm_calls import VmCalls
 from hatchway.registry import check_kind_name
@@ -107,6 +109,17 @@ class Client:
         """Every VM of the server, of whatever kind, oldest first."""
         answer = self._transport.call("GET", "/api/vms", wire.Vms)
         return [vm.public() for vm in answer.vms]
+
+    def collect_garbage(self, *, dry_run: bool = False) -> list[Garbage]:
+        """Remove what no VM of the server owns any more. Safe at any time.
+
+        Args:
+            dry_run: remove nothing, only tell what would be.
+
+        Returns:
+            What was removed, or would be.
+        """
+        return collect_garbage(self._transport, dry_run=dry_run)
 
     def __getattr__(self, name: str) -> SyncVmKind:
         # Called only for names that are no attributes. Those with a leading underscore are asked for by copy,

@@ -7,6 +7,7 @@ The server's side:
 - `channel`: the conversation with one guest; nothing a guest says is believed.
 - `cgroups`: what the processes of a guest may use together.
 - `disk`: a VM's folder on the host: made, and removed without following what the guest left in it.
+- `disk_image`: a VM's disk in a file, of an exact size; `disk_usage`: what a folder takes.
 - `id_ranges`: which host ids are a VM's. Pure.
 - `skeleton`: the made-up lower layer: /etc, /home/user, the merged-usr links.
 - `host`: what this machine offers, and what `hatchway doctor` says.
@@ -19,7 +20,7 @@ What runs in the zygote and in guests:
   tells of processes; `guest_freezer`: how it stops all of them; `guest_ports`: which ports they listen on.
 - `guest_worker`: its children, which do what takes long: `guest_transfers`, with `guest_trees` and `globs` (pure).
 - `frames`: what those say. Pure. `descriptors`: which fds a process keeps.
-- `root_fs`: the mounts of a guest, in order.
+- `root_fs`: the mounts of a guest, in order; `image_mount`: that of its disk, where it has an image.
 - `seccomp`, `capabilities`, `rlimits`: what a guest may do and use.
 - `syscalls`: the kernel calls that Python's os module lacks, through ctypes.
 - `wire`: messages between the server, the zygote and guests.

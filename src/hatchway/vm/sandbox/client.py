@@ -37,6 +37,8 @@ class LaunchRequest:
 
     folder: Path
     """The VM's own folder, made by `disk.prepare`."""
+    image: Path | None
+    """The image in it that holds the VM's disk; None: the folder itself does."""
     slot: int | None
     """Which id range guest root has, or None: the server is no root and maps its own user."""
     skeleton: Path
@@ -149,6 +151,7 @@ class Zygote:
             {
                 "op": "launch",
                 "folder": str(request.folder),
+                "image": None if request.image is None else str(request.image),
                 "first_uid": None if request.slot is None else id_ranges.first_uid(request.slot),
                 "cgroup_procs": request.group.procs_files,
                 "rlimits": {

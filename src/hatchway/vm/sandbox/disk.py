@@ -9,6 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from hatchway.vm.sandbox.disk_image import IMAGE
+from hatchway.vm.sandbox.root_fs import UPPER
+
 
 def prepare(folder: Path, first_uid: int | None) -> None:
     """Make the folder of a VM if it is not there. What is in it guest init makes, by `root_fs.make_folders`.
@@ -20,6 +23,17 @@ def prepare(folder: Path, first_uid: int | None) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if first_uid is not None and folder.stat().st_uid != first_uid:
         os.chown(folder, first_uid, first_uid)
+
+
+def image_of(folder: Path) -> Path | None:
+    """The image that holds the disk of a VM, if it has one."""
+    image = folder / IMAGE
+    return image if image.exists() else None
+
+
+def is_used(folder: Path) -> bool:
+    """Whether a VM has started in this folder: what its disk is has been decided."""
+    return (folder / UPPER).exists() or (folder / IMAGE).exists()
 
 
 def remove(folder: Path) -> None:

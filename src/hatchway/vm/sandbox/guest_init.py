@@ -69,7 +69,8 @@ def run(launcher: socket.socket, seccomp_filter: bytes, last_capability: int) ->
 
     Args:
         launcher: the socket to the launcher. It sends the launch request, with the socket to the server, and once the
-            id maps are written the VM's folder, under a root server with the lower layers.
+            id maps are written the VM's folder, under a root server with the lower layers and, where it has one, the
+            mount of its disk.
         seccomp_filter: the filter to install.
         last_capability: the highest capability number of this kernel.
     """
@@ -105,6 +106,10 @@ def run(launcher: socket.socket, seccomp_filter: bytes, last_capability: int) ->
         os.fchdir(folder)  # before the mount namespace is copied: the copy takes the current directory along
         os.close(folder)
         syscalls.unshare(LAST_NAMESPACES)
+        root_fs.keep_mounts_private()
+        if request["image"] is not None:
+            step = "attach the VM's disk"
+            root_fs.enter_disk(trees.pop())
         step = "make the VM's folders"
         root_fs.make_folders()
         step = "copy the lower layers' mounts"

@@ -18,6 +18,9 @@ UPPER, WORK, USR_UPPER, USR_WORK, ROOT = "upper", "work", "usr-upper", "usr-work
 FOLDERS = (UPPER, WORK, USR_WORK, ROOT)
 """The folders of a VM's disk beside `usr-upper`, relative to it. `root` is a mount point, as are `lower-0` and on."""
 
+DISK = "disk"
+"""Where the disk of a VM that has an image is mounted in its folder; the folders above are then in it."""
+
 _OPAQUE = "user.overlay.opaque"
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -44,9 +47,21 @@ def _make_folder(path: str) -> None:
         pass
 
 
+def keep_mounts_private() -> None:
+    """Let nothing that is mounted here, in a mount namespace just made, reach the host's."""
+    syscalls.mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def enter_disk(tree: int) -> None:
+    """Attach the detached mount of a VM's disk in its folder, the current directory, and make it that."""
+    _make_folder(DISK)
+    syscalls.move_mount(tree, DISK)
+    os.close(tree)
+    os.chdir(DISK)
+
+
 def attach_lower_layers(trees: Sequence[int]) -> list[str]:
     """Attach detached mounts in the VM's folder (the current directory); their paths, relative to it."""
-    syscalls.mount("none", "/", None, MS_REC | MS_PRIVATE)
     paths = []
     for index, tree in enumerate(trees):
         path = f"lower-{index}"

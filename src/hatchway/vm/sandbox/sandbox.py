@@ -13,7 +13,7 @@ from pathlib import Path
 from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.background import Background
-from hatchway.vm.sandbox import disk, id_ranges
+from hatchway.vm.sandbox import disk, disk_image, id_ranges
 from hatchway.vm.sandbox.cgroups import Cgroups, GuestGroup
 from hatchway.vm.sandbox.channel import Channel
 from hatchway.vm.sandbox.client import LaunchRequest, Zygote
@@ -56,6 +56,7 @@ class Sandbox:
         self._next_group: GuestGroup | None = None
         self._next_limits = Limits()
         self._is_root = os.geteuid() == 0
+        self._can_make_images: bool | None = None
         self._background = Background()
 
     @property
@@ -67,6 +68,11 @@ class Sandbox:
     def zygote_pid(self) -> int:
         """The host pid of the zygote, the parent of every guest init."""
         return self._zygote.pid
+
+    @property
+    def vms(self) -> Path:
+        """Where the folders of VMs are."""
+        return self._vms
 
     @classmethod
     async def start(cls, data_dir: Path) -> Sandbox:
@@ -120,6 +126,7 @@ class Sandbox:
         folder = self._vms / name
         try:
             disk.prepare(folder, id_ranges.first_uid(slot) if self._is_root else None)
+            image = await self._image(folder, slot, limits.disk_bytes)
             group = self._take_group(limits)
         except OSError as error:
             raise Unavailable(
@@ -127,6 +134,7 @@ class Sandbox:
             ) from None
         request = LaunchRequest(
             folder=folder,
+            image=image,
             slot=slot if self._is_root else None,
             skeleton=self._skeleton,
             usr_layers=[*layers, HOST_USR],
@@ -147,9 +155,20 @@ class Sandbox:
             raise Unavailable("isolation_unavailable", "the VM's root would be this machine's root")
         return guest
 
-    def folders(self) -> set[str]:
-        """The names of the VMs that have a folder, or what an interrupted removal has left of one."""
-        return {path.name.partition(".")[0] for path in self._vms.iterdir()}
+    async def _image(self, folder: Path, slot: int, size: int | None) -> Path | None:
+        """The image with the VM's disk: there already, or made before it first starts, where one can be."""
+        image = disk.image_of(folder)
+        if image is not None or size is None or disk.is_used(folder) or not await self._images_work():
+            return image
+        image = folder / disk_image.IMAGE
+        await asyncio.to_thread(disk_image.make, image, size, id_ranges.first_uid(slot))
+        return image
+
+    async def _images_work(self) -> bool:
+        """Whether a disk of an exact size can be had: tried once, when it is first asked for."""
+        if self._can_make_images is None:
+            self._can_make_images = await asyncio.to_thread(disk_image.work_in, self._vms)
+        return self._can_make_images
 
     async def remove(self, name: str) -> None:
         """Remove the folder of a VM that does not run."""

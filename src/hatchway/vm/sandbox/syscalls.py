@@ -11,6 +11,7 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Mapping, Sequence
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,10 +39,13 @@ _SECCOMP_SET_MODE_FILTER = 1
 _AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
+_FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
+_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 _SIGCHLD = 17
 
 # The calls added since Linux 5.0 have one number everywhere; the older ones do not.
 _OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLONE, _PIVOT_ROOT, _SECCOMP = {"x86_64": (56, 155, 317), "aarch64": (220, 41, 277)}.get(
     os.uname().machine, (-1, -1, -1)
 )
@@ -115,6 +119,31 @@ def move_mount(tree: int, target: str) -> None:
     """Attach a detached mount at `target` (move_mount(2))."""
     result = _libc.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
     _check(result, f"move_mount to {target}")
+
+
+def mount_detached(kind: str, strings: Mapping[str, str], flags: Sequence[str], attributes: int) -> int:
+    """A new mount of a file system that is attached nowhere (fsopen(2), fsconfig(2), fsmount(2)); an fd.
+
+    Args:
+        kind: of the file system.
+        strings: its options with a value; `source` is the device.
+        flags: its options without.
+        attributes: MOUNT_ATTR_*.
+    """
+    context = _check(_libc.syscall(_FSOPEN, kind.encode(), _FSOPEN_CLOEXEC), f"fsopen {kind}")
+    try:
+        for name, value in strings.items():
+            result = _libc.syscall(
+                _FSCONFIG, context, _FSCONFIG_SET_STRING, name.encode(), os.fsencode(value), 0
+            )
+            _check(result, f"fsconfig {name}")
+        for name in flags:
+            result = _libc.syscall(_FSCONFIG, context, _FSCONFIG_SET_FLAG, name.encode(), None, 0)
+            _check(result, f"fsconfig {name}")
+        _check(_libc.syscall(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0), f"mount {kind}")
+        return _check(_libc.syscall(_FSMOUNT, context, _FSMOUNT_CLOEXEC, attributes), "fsmount")
+    finally:
+        os.close(context)
 
 
 def open_without_magic_links(path: bytes, flags: int, mode: int = 0, *, folder: int = _AT_FDCWD) -> int:

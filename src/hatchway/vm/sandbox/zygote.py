@@ -23,7 +23,7 @@ import socket
 from collections.abc import Sequence
 from typing import NoReturn
 
-from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, seccomp, syscalls, wire
+from hatchway.vm.sandbox import capabilities, guest_init, id_ranges, image_mount, seccomp, syscalls, wire
 from hatchway.vm.sandbox.descriptors import close_fds_except
 from hatchway.vm.sandbox.syscalls import (
     MOUNT_ATTR_IDMAP,
@@ -133,6 +133,9 @@ def _launch_next(control: socket.socket, taken: int, seccomp_filter: bytes, last
         if request["first_uid"] is not None:
             step = "make idmapped mounts of the lower layers"
             trees = _idmapped_trees(pid, [request["skeleton"], *request["usr_layers"]])
+        if request["image"] is not None:
+            step = "mount the VM's disk"
+            trees.append(image_mount.mount_image(request["image"]))
         step = "enter the VM's folder"
         folder = os.open(request["folder"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         step = "hand over to guest init"
