@@ -6,6 +6,7 @@ from hatchway.api import (
     about,
     cron,
     declared_services,
+    events,
     execution,
     file_archive,
     file_listing,
@@ -16,6 +17,7 @@ from hatchway.api import (
     previews,
     process_io,
     processes,
+    shells,
     vms,
 )
 from hatchway.api.operation import Operation
@@ -31,6 +33,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *execution.OPERATIONS,
     *processes.OPERATIONS,
     *process_io.OPERATIONS,
+    *events.OPERATIONS,
+    *shells.OPERATIONS,
     *declared_services.OPERATIONS,
     *ports.OPERATIONS,
     *cron.OPERATIONS,

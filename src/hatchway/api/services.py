@@ -15,6 +15,7 @@ from hatchway.api.cron_actions import CronActions
 from hatchway.api.life_actions import LifeActions
 from hatchway.api.port_actions import PortActions
 from hatchway.api.service_actions import ServiceActions
+from hatchway.api.shell_actions import ShellActions
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
@@ -47,7 +48,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(LifeActions, PortActions, ServiceActions, CronActions, Protocol):
+class Services(LifeActions, PortActions, ServiceActions, CronActions, ShellActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's

@@ -17,6 +17,7 @@ from hatchway.server.cron_actions import ServerCronActions
 from hatchway.server.life_actions import ServerLifeActions
 from hatchway.server.port_actions import ServerPortActions
 from hatchway.server.service_actions import ServerServiceActions
+from hatchway.server.shell_actions import ServerShellActions
 from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
 from hatchway.store.services import Services as DeclaredServices
@@ -40,7 +41,9 @@ from hatchway.vm.records import (
 )
 
 
-class ServerServices(ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions):
+class ServerServices(
+    ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions, ServerShellActions
+):
     """Implements `hatchway.api.services.Services`.
 
     Args:

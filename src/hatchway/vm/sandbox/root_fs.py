@@ -20,6 +20,9 @@ FOLDERS = (UPPER, WORK, USR_WORK, ROOT)
 
 _OPAQUE = "user.overlay.opaque"
 
+TERMINALS = 256
+"""How many pseudo-terminals a VM can have."""
+
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
@@ -78,7 +81,9 @@ def mount_kernel_file_systems(tmp_bytes: int) -> None:
         syscalls.mount(f"/dev/{name}", f"dev/{name}", None, MS_BIND)
     os.mkdir("dev/pts")
     os.mkdir("dev/shm")
-    syscalls.mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    # All instances share one number of terminals (/proc/sys/kernel/pty/max): `max` leaves some for the other VMs.
+    options = f"newinstance,ptmxmode=0666,mode=620,max={TERMINALS}"
+    syscalls.mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
     for link, target in (
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
