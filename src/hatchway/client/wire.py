@@ -11,6 +11,7 @@ import msgspec
 from hatchway.client import (
     answers,
     cron_answers,
+    event_answers,
     file_answers,
     port_answers,
     process_answers,
@@ -368,6 +369,46 @@ class AllExpired(msgspec.Struct):
     """The answer to `POST …/previews/expire-all`."""
 
     expired: int
+
+
+class OpenedShell(msgspec.Struct):
+    """The answer to `POST …/shells`."""
+
+    shell_id: str
+
+
+class Shell(msgspec.Struct):
+    """One entry of `GET …/shells`."""
+
+    shell_id: str
+    command: tuple[str, ...]
+    pid: int
+    state: Literal["running", "exited"]
+    exit_code: int | None
+    signal: int | None
+    cols: int
+    rows: int
+    started_at: datetime
+
+    def public(self) -> event_answers.ShellInfo:
+        """The same as the client's users see it."""
+        return event_answers.ShellInfo(
+            shell_id=self.shell_id,
+            command=self.command,
+            pid=self.pid,
+            state=self.state,
+            exit_code=self.exit_code,
+            signal=self.signal,
+            cols=self.cols,
+            rows=self.rows,
+            started_at=self.started_at.astimezone(UTC),
+        )
+
+
+class Shells(msgspec.Struct):
+    """The answer to `GET …/shells`."""
+
+    shells: list[Shell]
 
 
 def shell_exit_code(exit_code: int | None, signal: int | None) -> int:
