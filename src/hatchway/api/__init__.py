@@ -9,8 +9,8 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
 - `routes`: that table; routing and the OpenAPI document are both made from it, so they cannot drift.
 - `endpoint`: runs one operation; its one error handler makes every refusal a `Problem`. `sockets`: the same for those
   that speak WebSocket.
-- `vms`, `life`, `declared_services`, `processes`, `process_io`, `execution`, `ports`, `shells`, `previews`, `about`: the
-  operations, one module per noun; those on files in `files` (their content), `file_tree`, `file_listing`,
+- `vms`, `life`, `declared_services`, `processes`, `process_io`, `execution`, `ports`, `shells`, `previews`, `about`:
+  the operations, one module per noun; those on files in `files` (their content), `file_tree`, `file_listing`,
   `file_archive`, with `file_queries`, `file_errors`.
 - `events`: all that happens in a VM, over one WebSocket; `event_actions`: what its client asks for there.
 - `cron`: the operations on cron jobs; `cron_schemas`: their bodies; `cron_actions`: what they need of the system.

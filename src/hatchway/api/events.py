@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import aclosing
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -58,9 +59,10 @@ async def follow(services: Services, socket: WebSocket) -> None:
 
 
 async def _tell(socket: WebSocket, log: EventLog, after: int | None, kinds: frozenset[str] | None) -> None:
-    async for told in log.read(after, kinds):
-        await socket.send_text(schemas.message(told, log.epoch).decode())
-        await asyncio.sleep(0)  # of a flood every other task has its share
+    async with aclosing(log.read(after, kinds)) as what_is_told:
+        async for told in what_is_told:
+            await socket.send_text(schemas.message(told, log.epoch).decode())
+            await asyncio.sleep(0)  # of a flood every other task has its share
 
 
 def _kinds(text: bytes | None) -> frozenset[str] | None:

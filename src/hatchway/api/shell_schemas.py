@@ -77,7 +77,7 @@ class Shells(Answer, frozen=True):
     shells: list[Shell]
 
 
-class Written(Answer, frozen=True):
+class ShellWritten(Answer, frozen=True):
     """The terminal has taken it all."""
 
     written: Annotated[int, Meta(description="Bytes.")]

@@ -44,7 +44,7 @@ async def write(services: Services, request: Request) -> Response:
     """Type the request's body into a shell."""
     vm, shell = vm_id(request), shell_id(request)
     written = await with_body(request.receive, lambda pieces: services.write_shell(vm, shell, pieces))
-    return write_json(schemas.Written(written))
+    return write_json(schemas.ShellWritten(written))
 
 
 async def resize(services: Services, request: Request) -> Response:
@@ -89,7 +89,7 @@ OPERATIONS = (
         _ONE + "/write",
         "Type into a shell; answered once its terminal has taken all",
         write,
-        (Success(200, "It is typed", {JSON: schemas.Written}),),
+        (Success(200, "It is typed", {JSON: schemas.ShellWritten}),),
         body=bytes,
         errors=((409, "shell_ended"), (503, "vm_stopped")),
     ),

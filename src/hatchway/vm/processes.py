@@ -130,9 +130,8 @@ class Processes:
             )
             if earlier is not None and (earlier.left or isinstance(earlier, Spawned)):
                 self._forget(earlier)  # the guest's kernel uses pids again
-            self._processes.pop(
-                answer.pid, None
-            )  # a command's reader may not have read all yet: it leaves later
+            # A command's reader may not have read all yet: it leaves later.
+            self._processes.pop(answer.pid, None)
             self._processes[answer.pid] = process
             self.changed()
             return process
@@ -373,8 +372,7 @@ class Processes:
         self._kills.start(kill())
 
     def _forget_oldest(self) -> None:
-        ended = [each for each in self._spawned() if each.exit.done()]
-        for process in ended[:-KEPT_EXITED]:
+        for process in [each for each in self._spawned() if each.exit.done()][:-KEPT_EXITED]:
             self._forget(process)
 
     def _forget(self, process: Process) -> None:
