@@ -19,7 +19,7 @@ async def open_shell(services: Services, request: Request) -> Response:
     """Open a shell."""
     vm = vm_id(request)
     body = await read_json(request, schemas.OpenShell)
-    check_words([*([] if body.command is None else [body.command]), *body.args] or ["sh"])
+    check_words(["sh" if body.command is None else body.command, *body.args])
     info = await services.open_shell(
         vm,
         ShellRequest(
