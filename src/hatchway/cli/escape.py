@@ -16,9 +16,9 @@ class EscapeFilter:
         """Whether it was there."""
 
     def feed(self, data: bytes) -> bytes:
-        """What of `data` is meant for the other side. `~~` at the beginning of a line is one `~`."""
+        """What of `data` is meant for the other side; nothing once it was there. `~~` is one `~` for that side."""
         passed = bytearray()
-        for byte in data:
+        for byte in b"" if self.left else data:
             key = bytes([byte])
             if self._escaped:
                 self._escaped = False
