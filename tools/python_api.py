@@ -50,7 +50,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "`agent.spawn(…)` and `agent.process(pid)` give one.",
         ("hatchway.client.Process",),
     ),
-    ("Shells", "`agent.open_shell(…)` gives one.", ("hatchway.client.Shell",)),
+    ("Open shells", "`agent.open_shell(…)` gives one.", ("hatchway.client.Shell",)),
     ("Following a VM", "`agent.events(…)` gives it.", ("hatchway.client.Events",)),
     (
         "What calls return",

@@ -37,7 +37,7 @@ class MemoryShells:
         if len(self.shells) == 3:
             raise Conflict("too_many_shells", "3 shells are open in this VM")
         self.opened.append(request)
-        name = f"{len(self.shells):0>16x}"
+        name = f"{len(self.shells):0>20x}"
         command = [request.command or "bash", *request.args]
         info = ShellInfo(name, command, 9, "running", None, None, request.cols, request.rows, 1_000_001.5)
         self.shells[name] = info

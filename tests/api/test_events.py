@@ -198,9 +198,9 @@ async def test_shells_are_used_over_it(connect: Connect, services: Any, shell: s
 @pytest.mark.parametrize(
     ("sent", "code", "action"),
     [
-        (write("f" * 16, b"x"), "shell_not_found", "write_shell"),
+        (write("f" * 20, b"x"), "shell_not_found", "write_shell"),
         (write("nonsense", b"x"), "shell_not_found", "write_shell"),
-        ('{"action":"close_shell","shell_id":"ffffffffffffffff"}', "shell_not_found", "close_shell"),
+        ('{"action":"close_shell","shell_id":"ffffffffffffffffffff"}', "shell_not_found", "close_shell"),
         ("nonsense", "invalid_message", None),
         ("[" * 100_000, "invalid_message", None),
         ("5", "invalid_message", None),

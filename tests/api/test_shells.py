@@ -25,7 +25,7 @@ async def test_opening_one(client: httpx.AsyncClient, services: Any, vm: str) ->
     ]
     shells = (await client.get(f"{vm}/shells")).json()["shells"]
     assert shells[1] == {
-        "shell_id": f"{1:0>16}",
+        "shell_id": f"{1:0>20}",
         "command": ["node", "-i"],
         "pid": 9,
         "state": "running",
@@ -75,7 +75,7 @@ async def test_using_one(client: httpx.AsyncClient, services: Any, vm: str) -> N
     assert services.closed_shells == [shell]
 
 
-@pytest.mark.parametrize("shell", ["f" * 16, "F" * 16, "1", "0" * 17])
+@pytest.mark.parametrize("shell", ["f" * 20, "F" * 20, "1", "0" * 21])
 async def test_one_that_is_not_there(client: httpx.AsyncClient, vm: str, refused: Any, shell: str) -> None:
     place = f"{vm}/shells/{shell}"
     refused(await client.post(f"{place}/write", content=b"x"), 404, "shell_not_found")

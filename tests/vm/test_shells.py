@@ -171,7 +171,7 @@ async def test_one_that_is_closed_ends(machine: Machine, watcher: Watcher) -> No
     assert (await ignores.exit).signal == signal.SIGKILL
     await machine.shells.close(asks.id)
     with pytest.raises(NotFound):
-        await machine.shells.close("0" * 16)
+        await machine.shells.close("0" * 20)
     with pytest.raises(Conflict) as caught:
         await machine.shells.write(asks.id, typed(b"x"))
     assert (caught.value.code, caught.value.details) == ("shell_ended", {"written": 0})

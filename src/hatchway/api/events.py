@@ -6,7 +6,7 @@ import asyncio
 import re
 from contextlib import aclosing
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
@@ -26,8 +26,9 @@ _CURSOR = re.compile(rb"([0-9a-f]{8})-(0|[1-9][0-9]{0,17})")
 _START = b"start"
 
 
-async def needs_upgrade(_services: Services, _request: Request) -> Response:
+async def needs_upgrade(services: Services, request: Request) -> Response:
     """Answer who asks without a handshake."""
+    await _where(services, request)
     error = InvalidRequest(
         "upgrade_required",
         "events are told over a WebSocket only",
@@ -39,10 +40,8 @@ async def needs_upgrade(_services: Services, _request: Request) -> Response:
 
 async def follow(services: Services, socket: WebSocket) -> None:
     """Tell what happens, and do what the client asks for, until either side ends it."""
-    vm, query = vm_id(socket), socket.state.query
-    kinds = _kinds(query.get("kinds"))
-    log = await services.events(vm)
-    after = _position(query.get("cursor"), log)
+    vm = vm_id(socket)
+    log, after, kinds = await _where(services, socket)
     await socket.accept()
     telling = asyncio.ensure_future(_tell(socket, log, after, kinds))
     listening = asyncio.ensure_future(ClientActions(services, vm, socket).listen())
@@ -56,6 +55,16 @@ async def follow(services: Services, socket: WebSocket) -> None:
         listening.cancel()
         await asyncio.gather(telling, listening, return_exceptions=True)
     await socket.close(_ENDED, "the VM was destroyed")
+
+
+async def _where(
+    services: Services, request: HTTPConnection
+) -> tuple[EventLog, int | None, frozenset[str] | None]:
+    """What is to be told: of which log, behind which event, and the kinds."""
+    query = request.state.query
+    kinds = _kinds(query.get("kinds"))
+    log = await services.events(vm_id(request))
+    return log, _position(query.get("cursor"), log), kinds
 
 
 async def _tell(socket: WebSocket, log: EventLog, after: int | None, kinds: frozenset[str] | None) -> None:

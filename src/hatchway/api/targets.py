@@ -13,7 +13,7 @@ from hatchway.vm.service_spec import check_service_name
 from hatchway.vm.shell import shell_not_found
 
 _VM_ID = re.compile(r"[a-z0-9]{20}")
-_SHELL_ID = re.compile(r"[0-9a-f]{16}")
+_SHELL_ID = re.compile(r"[0-9a-f]{20}")
 _PID = re.compile(r"[1-9][0-9]{0,9}")
 
 

@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,6 +22,9 @@ from hatchway.api.problems import answer_problem
 from hatchway.errors import InvalidRequest
 
 SOCKET = "control.sock"
+
+_log = logging.getLogger("hatchway.control")
+_log.setLevel(logging.WARNING)
 
 STOP_SECONDS = 5
 """How long answers under way may take when the server stops."""
@@ -43,7 +47,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
-    """Refuses a handshake that is none in the API's own words."""
+    """Refuses a handshake that is none in the API's own words, and logs no URL, which may name what is secret."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # Not by the level of uvicorn's logger: a program that embeds the server may be served by uvicorn itself.
+        self.logger = _log
 
     def handle_connect(self, event: Request) -> None:
         if self.conn.accept(event).status_code == 101:
@@ -90,7 +99,6 @@ class ControlServer:
             lifespan="off",
             access_log=False,  # a URL may name what is secret
             log_config=None,
-            log_level=logging.WARNING,  # below it WebSockets are logged, whose URLs may too
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=3600,  # the gateway's pool decides

@@ -54,7 +54,7 @@ class Shell:
         heard: Callable[[Shell, bytes], object],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self.id = secrets.token_hex(8)
+        self.id = secrets.token_hex(10)
         self.pid = pid
         self.exit: asyncio.Future[Exit] = self._loop.create_future()
         self._command = command
