@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,18 @@ async def test_a_failure_within_is_told_in_one_way(connect: Connect, services: A
     body = caught.value.response.body or b""
     assert (caught.value.response.status_code, json.loads(body)["code"]) == (500, "internal_error")
     assert b"secret" not in body
+
+
+async def test_no_url_is_logged_and_uvicorns_logger_is_left_alone(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with connect("?cursor=start") as socket:
+        await following(socket)
+    with pytest.raises(InvalidStatus):
+        await connect("?cursor=nonsense")
+    assert "cursor" not in caplog.text
+    assert logging.getLogger("uvicorn.error").level == logging.NOTSET
 
 
 async def test_shells_are_used_over_it(connect: Connect, services: Any, shell: str) -> None:
