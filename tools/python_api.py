@@ -34,8 +34,9 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "Clients",
         (
             "`create_client` is another name of `AsyncClient`. `Client` is its synchronous twin, and `SyncVmKind`, "
-            "`SyncAgent` and `SyncProcess` are those of what it gives: the same names, parameters and errors without "
-            "`await` and `async`, with ordinary iterables in place of asynchronous ones, and `close` for `aclose`."
+            "`SyncAgent`, `SyncProcess`, `SyncShell` and `SyncEvents` are those of what it gives: the same names, "
+            "parameters and errors without `await` and `async`, with ordinary iterables in place of asynchronous "
+            "ones, and `close` for `aclose`."
         ),
         ("hatchway.AsyncClient", "hatchway.client.VmKind"),
     ),
@@ -49,6 +50,8 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "`agent.spawn(…)` and `agent.process(pid)` give one.",
         ("hatchway.client.Process",),
     ),
+    ("Open shells", "`agent.open_shell(…)` gives one.", ("hatchway.client.Shell",)),
+    ("Following a VM", "`agent.events(…)` gives it.", ("hatchway.client.Events",)),
     (
         "What calls return",
         "Frozen values.",
@@ -60,6 +63,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "hatchway.client.port_answers.*",
             "hatchway.client.service_answers.*",
             "hatchway.client.cron_answers.*",
+            "hatchway.client.event_answers.*",
         ),
     ),
     (

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from api.memory_cron import MemoryCron
 from api.memory_disks import MemoryDisks
 from api.memory_life import MemoryLife
+from api.memory_shells import MemoryShells
 from hatchway.api.app import create_app
 from hatchway.api.targets import preview_not_found
 from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
@@ -57,7 +58,7 @@ class MemoryFile:
             yield self.content[start : start + 7]
 
 
-class MemoryServices(MemoryCron, MemoryDisks, MemoryLife):
+class MemoryServices(MemoryCron, MemoryDisks, MemoryLife, MemoryShells):
     """One kind of VM, `vm`. Commands play a script: events, and exceptions to raise."""
 
     version = "1.2.3"

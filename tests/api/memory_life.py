@@ -22,6 +22,7 @@ class MemoryLife:
     log = (b"[hatchway] started as pid 7\n", b"text")
 
     def __init__(self) -> None:
+        super().__init__()
         self.declared: dict[tuple[str, str], ServiceInfo] = {}
         self.waited: list[float] = []
         self.waiting_ended = False

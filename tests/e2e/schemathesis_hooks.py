@@ -44,6 +44,7 @@ VALID = {
     "vm_id": re.compile("[a-z0-9]{20}"),
     "pid": re.compile("[1-9][0-9]{0,9}"),
     "preview_id": re.compile("[0-9a-f]{20}"),
+    "shell_id": re.compile("[0-9a-f]{20}"),
     "service": re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}"),
 }
 """Parameters of the path, and what is valid as one."""
@@ -58,6 +59,8 @@ AIMS = {
     "signalProcess": "SIGNALLED",
     "writeProcessStdin": "WRITTEN",
     "closeProcessStdin": "WRITTEN",
+    "writeShell": "WRITTEN",
+    "closeShell": "SIGNALLED",
     "wakeVm": "SLEPT",
     "pauseVm": "SLEPT",
     "sleepVm": "SLEPT",
@@ -76,6 +79,7 @@ FOLDER = "fuzzed"
 OF_FOLDERS = {"listFolder", "packFolder"}
 
 EXISTING: dict[str, dict[str, Any]] = {"getOrCreateVm": {"name": "vm"}, "spawn": {"command": "true"}} | {
+    "openShell": {"command": "true"},
     "declareService": {"command": "true", "wait": 0},
     "waitForPort": {"timeout": 0},
 }

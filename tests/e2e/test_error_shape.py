@@ -34,6 +34,8 @@ VALID: dict[str, Any] = {
     "schedule": "@daily",
     "pause_after": 60,
     "sleep_after": 60,
+    "cols": 80,
+    "rows": 24,
 }
 """A value of each field and query parameter that some operation requires."""
 

@@ -36,7 +36,7 @@ OTHER_CHECKS = {
 
 def existing(http: httpx.Client, key: str, command: str) -> dict[str, str]:
     """What requests are aimed at, by the name of the parameter: a VM of that key, and what is in it: a file, a preview,
-    a declared service, and a process that runs the command."""
+    a declared service, a shell, and a process that runs the command."""
     vm_id = http.post("/api/vms", json={"name": "vm", "key": key}).json()["id"]
     vm = f"/api/vms/{vm_id}"
     pid = http.post(f"{vm}/processes", json={"command": command}).json()["pid"]
@@ -44,7 +44,9 @@ def existing(http: httpx.Client, key: str, command: str) -> dict[str, str]:
     assert http.put(f"{vm}/files", params=file, content="text").status_code == 200
     preview = http.post(f"{vm}/previews", json={"port": 3000}).json()
     assert http.put(f"{vm}/services/idler", json={"command": "cat"}).status_code == 200
-    return {"vm_id": vm_id, "pid": str(pid), "preview_id": preview["id"], "service": "idler"}
+    shell = http.post(f"{vm}/shells", json={"command": "cat"}).json()["shell_id"]
+    found = {"vm_id": vm_id, "pid": str(pid), "preview_id": preview["id"], "service": "idler"}
+    return found | {"shell_id": shell}
 
 
 def test_the_server_answers_as_its_document_says(own_server: ServerProcess, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from hatchway.errors import HatchwayError, NotFound, Unavailable
 from hatchway.options import Limits
+from hatchway.vm.event_log import EventLog
 from hatchway.vm.machine import Machine
 from hatchway.vm.processes import KEPT_EXITED, Processes
 from hatchway.vm.records import ExecRequest, Exit, Output, SpawnRequest
@@ -458,3 +459,27 @@ async def test_a_spawned_process_holds_three_descriptors_and_none_after_its_end(
         await machine.processes.signal(pid, signal.SIGKILL)
         await machine.processes.wait(pid)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.sandbox
+async def test_what_spawned_ones_do_is_told(boot: Boot) -> None:
+    machine = await boot()
+    log = EventLog()
+    machine.report_to(log)
+    ended = await machine.processes.spawn(["sh", "-c", "printf out; exec printf '\\377' >&2"], {}, None)
+    runs = await machine.processes.spawn(["sleep", "1000"], {}, None)
+    await run(machine, "echo a command is its caller's own affair")
+    await machine.processes.wait(ended.pid)
+    await machine.stop()
+    await asyncio.sleep(0)
+    events = [(event.kind, dict(event.data)) for event in log.since(0)[0]]
+    printed = [data for kind, data in events if kind == "process_output"]
+    assert sorted((data["pid"], data["stream"], data["data"]) for data in printed) == [
+        (ended.pid, "stderr", b"\xff"),
+        (ended.pid, "stdout", b"out"),
+    ]
+    assert [each for each in events if each[0] != "process_output"] == [
+        ("process_exit", {"pid": ended.pid, "exit_code": 0, "signal": None}),
+        ("process_exit", {"pid": runs.pid, "exit_code": None, "signal": signal.SIGKILL}),
+    ]
+    assert events.index(("process_exit", {"pid": ended.pid, "exit_code": 0, "signal": None})) == 2

@@ -6,13 +6,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from hatchway.api.endpoint import Endpoint
 from hatchway.api.openapi import build_document
 from hatchway.api.problems import answer_problem
 from hatchway.api.routes import OPERATIONS, by_path
 from hatchway.api.services import Services
+from hatchway.api.sockets import SocketEndpoint, refuse_socket
 from hatchway.errors import HatchwayError, InvalidRequest, NotFound
 
 _HINT = "GET /api/openapi.json lists all actions"
@@ -28,8 +30,19 @@ def create_app(services: Services) -> Starlette:
         Route(path, Endpoint(services, operations), methods=sorted(operations))
         for path, operations in by_path().items()
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_unrouted})
+    sockets = [
+        WebSocketRoute(operation.path, SocketEndpoint(services, operation))
+        for operation in OPERATIONS
+        if operation.socket is not None
+    ]
+    app = Starlette(routes=[*routes, *sockets], exception_handlers={HTTPException: _answer_unrouted})
     app.router.redirect_slashes = False
+    unrouted = app.router.default
+
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        await (refuse_socket if scope["type"] == "websocket" else unrouted)(scope, receive, send)
+
+    app.router.default = default
     app.state.openapi = build_document(OPERATIONS, services.version)
     return app
 

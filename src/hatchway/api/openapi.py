@@ -20,6 +20,7 @@ _PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "vm_id": {"type": "string", "pattern": "^[a-z0-9]{20}$"},
     "pid": {"type": "integer", "minimum": 1},
     "service": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
+    "shell_id": {"type": "string", "pattern": "^[0-9a-f]{20}$"},
     "preview_id": {"type": "string", "pattern": "^[0-9a-f]{20}$"},
     "job_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
 }

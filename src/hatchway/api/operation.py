@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from hatchway.api.services import Services
 
@@ -17,6 +18,9 @@ Handler = Callable[[Services, Request], Awaitable[ASGIApp]]
 `request.state.query` holds the query parameters that the operation knows, as bytes by name, and `request.state.lists`
 those that may be repeated, as lists.
 """
+
+SocketHandler = Callable[[Services, WebSocket], Awaitable[None]]
+"""Does an operation over a WebSocket, from before its handshake to its end. Raises `HatchwayError`s."""
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -82,6 +86,8 @@ class Operation:
     query: tuple[Parameter, ...] = ()
     errors: tuple[tuple[int, str], ...] = ()
     """Status and code of refusals of its own; those that come with a body or a VM in the path are implied."""
+    socket: SocketHandler | None = None
+    """Does it for a client that asks for a WebSocket; the handler answers those that do not."""
 
     @property
     def query_names(self) -> frozenset[str]:
@@ -115,6 +121,8 @@ class Operation:
             errors |= {(404, "vm_not_found")}
         if "{pid}" in self.path:
             errors |= {(404, "process_not_found")}
+        if "{shell_id}" in self.path:
+            errors |= {(404, "shell_not_found")}
         if "{preview_id}" in self.path:
             errors |= {(404, "preview_not_found")}
         return tuple(sorted(errors))

@@ -7,6 +7,7 @@ from hatchway.api import (
     cron,
     declared_services,
     disks,
+    events,
     execution,
     file_archive,
     file_listing,
@@ -17,6 +18,7 @@ from hatchway.api import (
     previews,
     process_io,
     processes,
+    shells,
     vms,
 )
 from hatchway.api.operation import Operation
@@ -33,6 +35,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *execution.OPERATIONS,
     *processes.OPERATIONS,
     *process_io.OPERATIONS,
+    *events.OPERATIONS,
+    *shells.OPERATIONS,
     *declared_services.OPERATIONS,
     *ports.OPERATIONS,
     *cron.OPERATIONS,

@@ -16,6 +16,7 @@ from hatchway.api.disk_actions import DiskActions
 from hatchway.api.life_actions import LifeActions
 from hatchway.api.port_actions import PortActions
 from hatchway.api.service_actions import ServiceActions
+from hatchway.api.shell_actions import ShellActions
 from hatchway.preview.grant import CorsMode
 from hatchway.vm.key import Key
 from hatchway.vm.records import (
@@ -48,7 +49,7 @@ class OpenFile(Protocol):
         ...
 
 
-class Services(LifeActions, PortActions, ServiceActions, CronActions, DiskActions, Protocol):
+class Services(LifeActions, PortActions, ServiceActions, CronActions, DiskActions, ShellActions, Protocol):
     """The operations of the control API, already validated in form.
 
     A `vm_id` that does not exist is `NotFound` `vm_not_found` in each of them. Paths are bytes as the VM's

@@ -1,21 +1,23 @@
-"""What a request's path names: a VM, a process, a service, a cron job, a preview."""
+"""What a request's path names: a VM, a process, a service, a cron job, a shell, a preview."""
 
 from __future__ import annotations
 
 import re
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from hatchway.errors import InvalidRequest, NotFound
 from hatchway.preview.token import is_preview_id
 from hatchway.vm.cron_job import check_job_id
 from hatchway.vm.service_spec import check_service_name
+from hatchway.vm.shell import shell_not_found
 
 _VM_ID = re.compile(r"[a-z0-9]{20}")
+_SHELL_ID = re.compile(r"[0-9a-f]{20}")
 _PID = re.compile(r"[1-9][0-9]{0,9}")
 
 
-def vm_id(request: Request) -> str:
+def vm_id(request: HTTPConnection) -> str:
     """The VM, or `NotFound` `vm_not_found` for what cannot be an id."""
     text: str = request.path_params["vm_id"]
     if _VM_ID.fullmatch(text) is None:
@@ -49,6 +51,18 @@ def cron_job_id(request: Request) -> str:
         return check_job_id(text)
     except InvalidRequest as error:
         raise NotFound("cron_job_not_found", "there is no such cron job", error.message) from None
+
+
+def shell_id(request: Request) -> str:
+    """The shell, or `NotFound` `shell_not_found` for what cannot be a shell's id."""
+    return check_shell_id(request.path_params["shell_id"])
+
+
+def check_shell_id(text: str) -> str:
+    """The same for an id from elsewhere."""
+    if _SHELL_ID.fullmatch(text) is None:
+        raise shell_not_found()
+    return text
 
 
 def preview_id(request: Request) -> str:

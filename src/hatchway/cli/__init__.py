@@ -4,8 +4,9 @@
 - `serve`, `doctor`, `software`, `vm` with `vm_states`, `service`, `preview`, `demo`: a server, its VMs, their declared
   services and previews.
 - `cron`: commands that run in a VM at set times; `gc`: what nobody owns any more.
-- `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files;
-  `fetch`: its services; `ports`: where they listen.
+- `exec`, `spawn`, `ps`, `output`, `kill`: processes in a VM; `shell`: a terminal in one, with `raw_terminal` and
+  `escape`; `events`: what happens in it; `ls`, `cat`, `cp`, `mkdir`, `mv`, `rm`: its files; `fetch`: its services;
+  `ports`: where they listen.
 - `show_config`: what `serve --show-config` prints.
 - `registry_loader`: `module:registry` as a `Registry`.
 - `options`: the options that several commands have; `running`: their work, until it ends or a signal comes; `each`: the

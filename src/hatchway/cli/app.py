@@ -18,6 +18,7 @@ from hatchway.cli import (  # the modules are named as their commands
     cron,
     demo,
     doctor,
+    events,
     exec,  # noqa: A004
     fetch,
     gc,
@@ -32,6 +33,7 @@ from hatchway.cli import (  # the modules are named as their commands
     rm,
     serve,
     service,
+    shell,
     shells,
     software,
     spawn,
@@ -72,10 +74,12 @@ app.command()(doctor.doctor)
 app.command(help=gc.HELP)(gc.gc)
 app.command("exec", cls=RunsACommand)(exec.run_command)
 app.command(cls=RunsACommand)(spawn.spawn)
+app.command(cls=RunsACommand)(shell.shell)
 app.command()(ps.ps)
 app.command()(output.output)
 app.command()(ports.ports)
 app.command()(kill.kill)
+app.command()(events.events)
 app.command()(ls.ls)
 app.command()(cat.cat)
 app.command()(cp.cp)
@@ -126,7 +130,8 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 for success, 1 for an error, 2 for wrong usage; `exec` exits as its command did.
+    """Run the command line and exit: 0 for success, 1 for an error, 2 for wrong usage; `exec` and `shell` exit as their
+    command did.
 
     Args:
         arguments: what follows the command's name; by default those of this process.

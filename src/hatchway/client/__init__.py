@@ -4,21 +4,23 @@
 
 What both share, and what does no I/O:
 
-- `answers`, `file_answers`, `process_answers`, `port_answers`, `service_answers`, `cron_answers`,
-  `disk_answers`: what calls return.
-- `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one. Pure.
+- `answers`, `file_answers`, `process_answers`, `port_answers`, `service_answers`, `cron_answers`, `disk_answers`,
+  `event_answers`: what calls return.
+- `fetch_request`: a request to a service as an HTTP request head; `websocket_request`: a WebSocket to one, or to the
+  server. Pure.
 - `parameters`: what callers give, as the control API takes it. Pure.
 - `exec_stream`, `output_stream`: the lines that the output of a command and of a spawned process comes as; `lines`:
   lines out of pieces. Pure.
 - `listing_stream`: the lines that the list of a folder comes as. Pure.
+- `event_stream`: the messages about events. Pure.
 - `local_files`: files and folders of the client's own machine.
 - `process_tree`: processes by who started whom. Pure.
-- `wire`: the bodies of the control API's answers, as far as the client reads them.
+- `wire`, `shell_wire`: the bodies of the control API's answers, as far as the client reads them.
 - `problems`: an answer that is a refusal, as a `HatchwayError`; `connection_errors`: no answer, as one. Pure.
 - `server_url`: where a server is, how to get there, and whom to trust there.
 """
 
-from hatchway.client.aio import Agent, AsyncClient, Process, VmKind
+from hatchway.client.aio import Agent, AsyncClient, Events, Process, Shell, VmKind
 from hatchway.client.answers import (
     ExecResult,
     FetchResponse,
@@ -28,6 +30,7 @@ from hatchway.client.answers import (
 )
 from hatchway.client.cron_answers import CronJob, CronRun
 from hatchway.client.disk_answers import DiskUsage, Garbage
+from hatchway.client.event_answers import Event, ShellInfo
 from hatchway.client.file_answers import DirEntry, FileRead, FileStat, FileWritten, Transferred
 from hatchway.client.port_answers import PortInfo
 from hatchway.client.process_answers import (
@@ -39,7 +42,7 @@ from hatchway.client.process_answers import (
     SystemProcess,
 )
 from hatchway.client.service_answers import ServiceInfo
-from hatchway.client.sync import Client, SyncAgent, SyncProcess, SyncVmKind
+from hatchway.client.sync import Client, SyncAgent, SyncEvents, SyncProcess, SyncShell, SyncVmKind
 
 create_client = AsyncClient
 """`AsyncClient` by the name of what it is for: `create_client(url)`."""
@@ -52,6 +55,8 @@ __all__ = [
     "CronRun",
     "DirEntry",
     "DiskUsage",
+    "Event",
+    "Events",
     "ExecResult",
     "FetchResponse",
     "FileRead",
@@ -68,8 +73,12 @@ __all__ = [
     "ProcessNode",
     "ProcessOutput",
     "ServiceInfo",
+    "Shell",
+    "ShellInfo",
     "SyncAgent",
+    "SyncEvents",
     "SyncProcess",
+    "SyncShell",
     "SyncVmKind",
     "SystemProcess",
     "Transferred",

@@ -15,6 +15,9 @@ from hatchway.vm.cron_job import check_job_id
 from hatchway.vm.key import Key, format_key
 from hatchway.vm.service_spec import check_service_name
 
+MAX_SIDE = 65_535
+"""Of a terminal, in characters (tty_ioctl(4))."""
+
 
 def path_query(path: object, name: str = "path") -> str:
     """`path=…`. A path is bytes, as it is to the kernel; what is wrong with it is the server's to say.
@@ -141,6 +144,30 @@ def cron_body(
     if timeout is not None:
         body["timeout"] = check_timeout(timeout)
     return body | _surroundings(env, cwd)
+
+
+def shell_body(
+    command: str | None,
+    args: Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    cols: object,
+    rows: object,
+) -> dict[str, Any]:
+    """The body that opens a shell; or `InvalidRequest` `invalid_size`."""
+    body: dict[str, Any] = {"args": [args] if isinstance(args, str) else list(args), **size_body(cols, rows)}
+    if command is not None:
+        body["command"] = command
+    return body | _surroundings(env, cwd)
+
+
+def size_body(cols: object, rows: object) -> dict[str, Any]:
+    """The size of a terminal; or `InvalidRequest` `invalid_size`."""
+    sides = {"cols": cols, "rows": rows}
+    for name, side in sides.items():
+        if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= MAX_SIDE:
+            raise InvalidRequest("invalid_size", f"{name} must be a whole number between 1 and {MAX_SIDE}")
+    return sides
 
 
 def preview_path(preview_id: object, action: str) -> str:

@@ -1,4 +1,4 @@
-"""A WebSocket to a service in a VM: where it goes, and what its refusals stand for. Pure."""
+"""A WebSocket to a service in a VM, or to the control API: where it goes, and what its refusals stand for. Pure."""
 
 from __future__ import annotations
 
@@ -66,6 +66,18 @@ def websocket_error(error: BaseException, server: str) -> HatchwayError:
         "the service answered the handshake with what is no WebSocket",
         "check the path, the subprotocols, and that the service speaks WebSocket there",
         status=502,
+    )
+
+
+def control_socket_error(error: BaseException, server: str) -> HatchwayError:
+    """The same for a WebSocket of the control API, whose refusals are its own."""
+    refused = error if isinstance(error, InvalidStatus) else error.__cause__
+    if not isinstance(refused, InvalidStatus):
+        return websocket_error(error, server)
+    response, body = refused.response, bytes(refused.response.body or b"")
+    headers = response.headers
+    return error_from_answer(
+        response.status_code, body, headers.get("hatchway-error"), headers.get("retry-after")
     )
 
 

@@ -4,7 +4,7 @@
 - `backend`: the gateway's seam, answered by the store and the VM manager.
 - `sweeper`: what runs on a timer: expired previews.
 - `services`: the control API's operations, answered by the same two; `life_actions`, `port_actions`,
-  `service_actions`: parts of it.
+  `service_actions`, `shell_actions`: parts of it.
 - `disk_actions`: its part about disks; `offline_gc`: garbage collection where no server runs.
 - `cron`: runs cron jobs when their time comes; `cron_run`: one run; `cron_actions`: its part of `services`.
 - `control`: the control API's own server, on a UNIX socket.

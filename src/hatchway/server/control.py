@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from hatchway.api.events import MAX_MESSAGE_BYTES
+from hatchway.api.problems import answer_problem
+from hatchway.errors import InvalidRequest
 
 SOCKET = "control.sock"
+
+_log = logging.getLogger("hatchway.control")
+_log.setLevel(logging.WARNING)
 
 STOP_SECONDS = 5
 """How long answers under way may take when the server stops."""
@@ -32,6 +44,31 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Refuses a handshake that is none in the API's own words, and logs no URL, which may name what is secret."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # Not by the level of uvicorn's logger: a program that embeds the server may be served by uvicorn itself.
+        self.logger = _log
+
+    def handle_connect(self, event: Request) -> None:
+        if self.conn.accept(event).status_code == 101:
+            super().handle_connect(event)
+            return
+        error = InvalidRequest(
+            "invalid_handshake",
+            "the request asks for a WebSocket, and is no handshake for one",
+            "RFC 6455 section 4.1 says what belongs to it; use a WebSocket client",
+        )
+        answer = answer_problem(error)
+        fields = Headers([*answer.headers.items(), ("Connection", "close")])
+        self.handshake_complete = self.close_sent = True
+        self.conn.send_response(Response(answer.status_code, "Bad Request", fields, bytes(answer.body)))
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
 
 
 class ControlServer:
@@ -56,7 +93,9 @@ class ControlServer:
         config = uvicorn.Config(
             app,
             http="httptools",
-            ws="none",
+            ws=_WebSocket,
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             access_log=False,  # a URL may name what is secret
             log_config=None,

@@ -18,6 +18,7 @@ from hatchway.server.disk_actions import ServerDiskActions
 from hatchway.server.life_actions import ServerLifeActions
 from hatchway.server.port_actions import ServerPortActions
 from hatchway.server.service_actions import ServerServiceActions
+from hatchway.server.shell_actions import ServerShellActions
 from hatchway.store.preview_rows import PreviewRow
 from hatchway.store.previews import Previews
 from hatchway.store.services import Services as DeclaredServices
@@ -42,7 +43,12 @@ from hatchway.vm.records import (
 
 
 class ServerServices(
-    ServerLifeActions, ServerPortActions, ServerServiceActions, ServerCronActions, ServerDiskActions
+    ServerLifeActions,
+    ServerPortActions,
+    ServerServiceActions,
+    ServerCronActions,
+    ServerDiskActions,
+    ServerShellActions,
 ):
     """Implements `hatchway.api.services.Services`.
 

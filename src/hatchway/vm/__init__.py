@@ -18,13 +18,14 @@
 - `output`: the pipes of their output, and a command's as it comes; `followed_output`: a spawned one's, kept in an
   `output_log` (pure) and followed by any number; `output_share`: how much of it all is read in a while; `input`:
   standard input; `tail`: the end of a stream as text. Pure.
+- `shells`: programs on terminals that the server has opened in a VM; `shell`: one of them.
 - `system_processes`: every process in a VM, whoever started it. `ports`: those that are listened on; `port_watch`:
   tells when one begins or ceases to be.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
 - `records`: what is said about VMs, processes and previews across packages. Pure.
-- `event_log`: what has happened in a VM.
+- `event_log`: what has happened in a VM, kept for a while and followed by any number.
 - `cron_schedule`: when the times of a cron schedule are; `cron_job`: what runs then, and whether it may. Pure.
 - `background`: work that nobody waits for.
 - `sandbox`: the isolation itself: zygote, guest init, mounts, seccomp, cgroups.

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 EventKind = Literal[
     "vm_booted",
@@ -30,10 +29,17 @@ EventKind = Literal[
     "shell_exit",
 ]
 
+KINDS: frozenset[str] = frozenset(get_args(EventKind))
+
+_OF_PORTS = frozenset({"port_opened", "port_closed"})
+"""Those for whose sake somebody has to look, while they are followed."""
+
 KEPT_EVENTS = 4096
 """How many events of a VM are kept."""
 KEPT_BYTES = 512 * 1024
 """How many bytes of data the kept ones may hold together."""
+_MOST_AT_ONCE = 64
+"""How many events a reader is given at once: so many it may hold that are kept no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,28 @@ class Event:
     """What there is to say of it: text, numbers, None, and bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Events that a reader asked for and that are kept no more."""
+
+    count: int | None
+    """How many; None: nobody knows, since they were in another log."""
+    number: int
+    """Of the last of them; 0: none of this log."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A reader has been told what was there when it began; what follows is new."""
+
+    number: int
+    """Of the last event before."""
+
+
+Told = Event | Missed | CaughtUp
+"""What a reader is told."""
+
+
 class EventLog:
     """The events of one VM.
 
@@ -58,10 +86,14 @@ class EventLog:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._events: deque[Event] = deque()
+        self._events: dict[int, Event] = {}
+        """Those that are kept, by their numbers, which follow each other."""
+        self._first = 1
+        """The number of the oldest that is kept, or of the next if there is none."""
         self._bytes = 0
         self._last = 0
         self._more: asyncio.Future[None] | None = None
+        self._closed = False
         self._followers = 0
         self.followed: Callable[[], None] = lambda: None
         """Called when somebody begins to follow."""
@@ -80,7 +112,7 @@ class EventLog:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Somebody follows the log for as long as the context lasts."""
+        """Somebody follows the log for as long as the context lasts, and wants to know of ports."""
         self._followers += 1
         self.followed()
         try:
@@ -92,26 +124,78 @@ class EventLog:
         """Add an event; the oldest go when there are too many."""
         self._last += 1
         event = Event(self._last, kind, self._clock(), data)
-        self._events.append(event)
+        self._events[event.number] = event
         self._bytes += _size(event)
         while len(self._events) > KEPT_EVENTS or (self._bytes > KEPT_BYTES and len(self._events) > 1):
-            self._bytes -= _size(self._events.popleft())
-        if self._more is not None:
-            self._more.set_result(None)
-            self._more = None
+            self._bytes -= _size(self._events.pop(self._first))
+            self._first += 1
+        self._wake()
         return event
 
-    def since(self, number: int) -> tuple[list[Event], int]:
-        """The events kept behind event `number`, oldest first, and how many behind it are kept no more."""
-        first = self._events[0].number if self._events else self._last + 1
-        kept = [event for event in self._events if event.number > number]
-        return kept, max(0, first - 1 - number)
+    def close(self) -> None:
+        """Nothing will happen any more: the VM was destroyed. Whoever reads comes to an end."""
+        self._closed = True
+        self._wake()
+
+    def since(self, number: int, most: int | None = None) -> tuple[list[Event], int]:
+        """The events kept behind event `number`, oldest first, and how many behind it are kept no more.
+
+        Args:
+            number: of an event; 0: of none, so all of them.
+            most: how many events at most; None: all.
+        """
+        first = max(number + 1, self._first)
+        end = self._last + 1 if most is None else min(self._last + 1, first + most)
+        return [self._events[each] for each in range(first, end)], max(0, first - 1 - number)
 
     async def more(self) -> None:
         """Wait for the next event."""
         if self._more is None:
             self._more = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._more)
+
+    async def read(
+        self, after: int | None, kinds: Collection[str] | None = None
+    ) -> AsyncGenerator[Told, None]:
+        """What happened, then what happens, until the log is closed.
+
+        A reader holds little more than a number: one that is slower than the events is told how many it missed.
+
+        Args:
+            after: the number of an event, to begin behind it; None: one of another log.
+            kinds: those to be told of; None: all. What is missed is counted whatever its kind.
+        """
+        about_ports = kinds is None or not _OF_PORTS.isdisjoint(kinds)
+        with self.following() if about_ports else nullcontext():
+            if after is None:
+                yield Missed(None, 0)
+            number, there, caught_up = after or 0, self._last, False
+            while True:
+                events, missed = self.since(number, _MOST_AT_ONCE)
+                if missed:
+                    number += missed
+                    yield Missed(missed, number)
+                for event in events:
+                    if not caught_up and event.number > there:
+                        caught_up = True
+                        yield CaughtUp(number)
+                    number = event.number
+                    if kinds is None or event.kind in kinds:
+                        yield event
+                if events:
+                    continue
+                if not caught_up:
+                    caught_up = True
+                    yield CaughtUp(number)
+                elif self._closed:
+                    return
+                else:
+                    await self.more()
+
+    def _wake(self) -> None:
+        if self._more is not None:
+            self._more.set_result(None)
+            self._more = None
 
 
 def _size(event: Event) -> int:

@@ -6,6 +6,7 @@ A follower holds nothing but an offset. One that falls behind what is kept is to
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from hatchway.vm.output import OutputPipes
 from hatchway.vm.output_log import OutputLog, OutputLogs
@@ -20,11 +21,19 @@ class FollowedOutput:
         pipes: the reading ends of its stdout and stderr, owned from here on.
         logs: those of its VM, which this log joins.
         share: of its VM; what is read counts for it.
+        heard: told of each piece as it is read.
     """
 
-    def __init__(self, pipes: dict[StreamName, int], logs: OutputLogs, share: OutputShare) -> None:
+    def __init__(
+        self,
+        pipes: dict[StreamName, int],
+        logs: OutputLogs,
+        share: OutputShare,
+        heard: Callable[[StreamName, bytes], object] = lambda _stream, _data: None,
+    ) -> None:
         self.log = OutputLog()
         self._logs = logs
+        self._heard = heard
         self._logs.open(self.log)
         self.end_offset: int | None = None
         """Behind the last byte of the process itself, once it has ended. What it left running may write on."""
@@ -67,6 +76,7 @@ class FollowedOutput:
     def _add(self, stream: StreamName, data: bytes) -> None:
         if data and not self._discarding:
             self._logs.add(self.log, stream, data)
+            self._heard(stream, data)
             self._wake()
 
     def _wake(self) -> None:

@@ -24,9 +24,10 @@ class InputPipe:
     Args:
         fd: the pipe, owned from here on.
         whole: all of the input: it is written, and the pipe is closed behind it. None: it stays open.
+        refusal: what is said once it is closed, until `end` says otherwise; `stdin_closed` by default.
     """
 
-    def __init__(self, fd: int, whole: bytes | None = None) -> None:
+    def __init__(self, fd: int, whole: bytes | None = None, refusal: Refusal | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._fd = fd
         self._turn = asyncio.Lock()
@@ -37,7 +38,7 @@ class InputPipe:
         self._taken: asyncio.Future[None] | None = None
         """Done when it has, or never will."""
         self._closing = whole is not None
-        self._refusal: Refusal = stdin_closed
+        self._refusal: Refusal = refusal or stdin_closed
         os.set_blocking(fd, False)
         if self._closing:
             self._loop.add_writer(fd, self._flush)

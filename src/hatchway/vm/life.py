@@ -181,6 +181,7 @@ class Life:
             machine = await self._boot()
             self._machine, self._frozen = machine, False
             self.used()
+            machine.report_to(self.events)
             self.events.publish("vm_booted")
             self._watch_ports(machine)  # first, so that the end of its ports is told before its own
             machine.ended.add_done_callback(lambda _: self._ended(machine))

@@ -11,6 +11,7 @@ from pathlib import Path
 from hatchway.errors import Unavailable
 from hatchway.options import Limits
 from hatchway.vm.dial import Dialer
+from hatchway.vm.event_log import EventLog
 from hatchway.vm.machine_files import MachineFiles
 from hatchway.vm.port_wait import port_closed
 from hatchway.vm.ports import read_ports
@@ -18,6 +19,7 @@ from hatchway.vm.processes import Processes
 from hatchway.vm.records import ExecRequest, ListeningPort, ProcessEvent, SpawnRequest, Started
 from hatchway.vm.sandbox.channel import GuestRefusal, vm_failed
 from hatchway.vm.sandbox.sandbox import Guest, Sandbox
+from hatchway.vm.shells import Shells
 from hatchway.vm.waiting_room import WaitingRoom
 
 SHELL = "/bin/sh"
@@ -28,16 +30,18 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.005, 0.1
 class Machine(MachineFiles):
     """A running VM. Made by `Machine.boot`; ends by `stop`, or when its guest init ends."""
 
-    def __init__(self, guest: Guest, processes: Processes) -> None:
+    def __init__(self, guest: Guest, processes: Processes, shells: Shells) -> None:
         super().__init__(guest.channel)
         self._dialer = Dialer(guest.channel, guest.sockets)
         self.processes = processes
+        self.shells = shells
         self._waiting_room = WaitingRoom(self._dialer, processes)
         self.expect_ports = self._waiting_room.expect
         """See `WaitingRoom.expect`."""
         self.restart_clock = self._waiting_room.restart_clock
         """See `WaitingRoom.restart_clock`."""
         processes.attach(guest.channel)
+        shells.attach(guest.channel)
         self._channel.ended.add_done_callback(lambda _: self._ended())
 
     @classmethod
@@ -49,9 +53,18 @@ class Machine(MachineFiles):
         Raises:
             Unavailable: `vm_boot_failed`.
         """
-        processes = Processes()
-        guest = await sandbox.boot(vm_id, slot, limits, layers, processes.exited)
-        return cls(guest, processes)
+        processes, shells = Processes(), Shells()
+
+        def exited(pid: int, status: int) -> None:
+            processes.exited(pid, status)
+            shells.exited(pid, status)
+
+        guest = await sandbox.boot(vm_id, slot, limits, layers, exited)
+        return cls(guest, processes, shells)
+
+    def report_to(self, events: EventLog) -> None:
+        """Tell `events` from now on what processes and shells do: a machine may run before it is any VM's."""
+        self.processes.event_log = self.shells.event_log = events
 
     @property
     def is_running(self) -> bool:
@@ -83,6 +96,7 @@ class Machine(MachineFiles):
         deadline = loop.time() + grace_seconds
         try:
             if await self.processes.youngest() is not None:
+                await self.shells.hang_up()
                 await self._ask("terminate")
             pause = _FIRST_LOOK
             while await self.processes.youngest() is not None and loop.time() < deadline:
@@ -207,3 +221,4 @@ class Machine(MachineFiles):
         self._dialer.close()
         self._waiting_room.close()
         self.processes.close()
+        self.shells.end_with_vm()

@@ -288,6 +288,7 @@ class VmManager:
         if life is not None:
             await life.end("destroy")
             self._lives.pop(vm_id, None)
+            life.events.close()
         await self.machines.unpark(vm_id)
         self._remove_soon(vm_id)
         return revoked

@@ -34,10 +34,12 @@ class OutputShare:
 
     Args:
         clock: the event loop.
+        share: bytes for each period.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, share: int = SHARE_BYTES) -> None:
         self._clock = clock
+        self._share = share
         self._left = 0
         self._period_ends = 0.0
         self._waiting: deque[Callable[[], None]] = deque()
@@ -47,7 +49,7 @@ class OutputShare:
         """Whether nothing more may be read in this period."""
         now = self._clock.time()
         if now >= self._period_ends:
-            self._left = SHARE_BYTES
+            self._left = self._share
             self._period_ends = now + PERIOD_SECONDS
         return self._left <= 0
 

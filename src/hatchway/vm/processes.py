@@ -13,6 +13,7 @@ from typing import TypeVar
 from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, Unavailable
 from hatchway.vm.arguments import ENVIRONMENT, check_arguments
 from hatchway.vm.background import Background
+from hatchway.vm.event_log import EventLog
 from hatchway.vm.followed_output import FollowedOutput
 from hatchway.vm.guest_errors import no_such_process, process_error, signal_error
 from hatchway.vm.input import InputPipe
@@ -44,6 +45,8 @@ class Processes:
         self._kills = Background()
         self.changed: Callable[[], None] = lambda: None
         """Called when one has started or ended, and when all go on after a pause."""
+        self.event_log = EventLog()
+        """Told of what the spawned ones write, and of their ends."""
 
     def attach(self, channel: Channel) -> None:
         """Begin to use the guest's channel, once it is there."""
@@ -93,9 +96,12 @@ class Processes:
 
         def make(pid: int, pipes: dict[StreamName, int], input_fd: int | None) -> Spawned:
             assert input_fd is not None
-            return Spawned(
-                pid, argv, FollowedOutput(pipes, self._logs, self._share), InputPipe(input_fd, stdin)
-            )
+
+            def heard(stream: StreamName, data: bytes) -> None:
+                self.event_log.publish("process_output", pid=pid, stream=stream, data=data)
+
+            output = FollowedOutput(pipes, self._logs, self._share, heard)
+            return Spawned(pid, argv, output, InputPipe(input_fd, stdin))
 
         return await self._start(argv, env, cwd, make, has_input=True)
 
@@ -124,9 +130,8 @@ class Processes:
             )
             if earlier is not None and (earlier.left or isinstance(earlier, Spawned)):
                 self._forget(earlier)  # the guest's kernel uses pids again
-            self._processes.pop(
-                answer.pid, None
-            )  # a command's reader may not have read all yet: it leaves later
+            # A command's reader may not have read all yet: it leaves later.
+            self._processes.pop(answer.pid, None)
             self._processes[answer.pid] = process
             self.changed()
             return process
@@ -295,10 +300,9 @@ class Processes:
         process = self._processes.get(pid)
         if process is None:
             return
-        if os.WIFSIGNALED(status):
-            process.end(Exit(exit_code=None, signal=os.WTERMSIG(status)))
-        else:
-            process.end(Exit(exit_code=os.WEXITSTATUS(status), signal=None))
+        if not process.exit.done():
+            process.end(Exit.of(status))
+            self._tell_end(process)
         if process.left:
             self._forget(process)
         elif isinstance(process, Spawned):
@@ -316,12 +320,21 @@ class Processes:
     def close(self) -> None:
         """The VM has ended, and with it every process."""
         for process in self._processes.values():
-            process.end_with_vm(Exit(exit_code=None, signal=signal.SIGKILL))
+            if not process.exit.done():
+                process.end_with_vm(Exit(exit_code=None, signal=signal.SIGKILL))
+                self._tell_end(process)
             process.output.close()
         for output in self._left_behind:
             output.close()
 
     # -- inside
+
+    def _tell_end(self, process: Process) -> None:
+        if isinstance(process, Spawned) and not process.left:
+            end = process.exit.result()
+            self.event_log.publish(
+                "process_exit", pid=process.pid, exit_code=end.exit_code, signal=end.signal
+            )
 
     def _input(self, pid: int) -> InputPipe:
         """The standard input of a spawned process, or of a command that has one."""
@@ -357,8 +370,7 @@ class Processes:
         self._kills.start(kill())
 
     def _forget_oldest(self) -> None:
-        ended = [each for each in self._spawned() if each.exit.done()]
-        for process in ended[:-KEPT_EXITED]:
+        for process in [each for each in self._spawned() if each.exit.done()][:-KEPT_EXITED]:
             self._forget(process)
 
     def _forget(self, process: Process) -> None:

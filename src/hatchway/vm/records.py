@@ -6,6 +6,7 @@ token, a standard input or an environment: all three may hold secrets.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -210,6 +211,13 @@ class Exit:
     timed_out: bool = False
     """Whether it was killed because its time was up."""
 
+    @classmethod
+    def of(cls, status: int) -> Exit:
+        """How a process with this wait status (wait(2)) has ended."""
+        if os.WIFSIGNALED(status):
+            return cls(exit_code=None, signal=os.WTERMSIG(status))
+        return cls(exit_code=os.WEXITSTATUS(status), signal=None)
+
 
 ProcessEvent = Started | Output | Exit
 
@@ -300,3 +308,34 @@ class PreviewInfo:
     """What somebody wrote on it to know it again."""
     wake: bool = True
     """Whether visitors wake the VM if it is paused or asleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellRequest:
+    """A shell to open."""
+
+    command: str | None
+    """The program; None: the VM's own shell."""
+    args: list[str] = field(repr=False)
+    env: dict[str, str] = field(repr=False)
+    cwd: str | None
+    cols: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShellInfo:
+    """A shell that was opened in a VM."""
+
+    id: str
+    command: list[str]
+    pid: int
+    """Inside the VM."""
+    state: ProcessState
+    exit_code: int | None
+    """None while it runs, and when a signal ended it."""
+    signal: int | None
+    cols: int
+    rows: int
+    started_at: float
+    """Seconds since the epoch."""

@@ -1,4 +1,4 @@
-"""One VM by its key: files, processes, HTTP to its services, previews."""
+"""One VM by its key: files, processes, shells, events, HTTP to its services, previews."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from hatchway.client import wire
 from hatchway.client.aio.cron import Cron
 from hatchway.client.aio.declared_services import DeclaredServices
 from hatchway.client.aio.disk import Disk
+from hatchway.client.aio.events import FollowsEvents
 from hatchway.client.aio.life import Life
 from hatchway.client.aio.ports import Ports
 from hatchway.client.aio.previews import Previews
 from hatchway.client.aio.processes import Processes
 from hatchway.client.aio.services import Services
+from hatchway.client.aio.shells import Shells
 from hatchway.client.aio.transfer import Transfer
 from hatchway.client.aio.transport import read_answer
 from hatchway.client.aio.vm_calls import vm_path
@@ -19,7 +21,9 @@ from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class Agent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life, Disk):
+class Agent(
+    Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, FollowsEvents, Shells, Life, Disk
+):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+Lock = asyncio.Lock
+"""Held by one at a time."""
+
 
 class Deadline:
     """The end of a time limit."""
@@ -36,6 +39,11 @@ async def time_limit(seconds: float | None) -> AsyncIterator[Deadline]:
     """End the block by TimeoutError after `seconds`; None: never."""
     async with asyncio.timeout(seconds) as timeout:
         yield Deadline(timeout)
+
+
+async def pause(seconds: float) -> None:
+    """Wait for a while."""
+    await asyncio.sleep(seconds)
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:

@@ -1,8 +1,9 @@
-"""A WebSocket to a service in a VM. Written by hand for both clients: the `websockets` library has two of its own."""
+"""WebSockets to services in a VM, and to the control API. Written by hand for both clients: `websockets` has two of its
+own."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, cast
 
@@ -10,10 +11,20 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from hatchway.client.aio.concurrency import in_thread
-from hatchway.client.aio.transport import USER_AGENT
+from hatchway.client.aio.transport import USER_AGENT, Transport
 from hatchway.client.aio.vm_calls import VmCalls
 from hatchway.client.server_url import open_socket
-from hatchway.client.websocket_request import FAILURES, handshake_headers, websocket_error, websocket_url
+from hatchway.client.websocket_request import (
+    FAILURES,
+    control_socket_error,
+    handshake_headers,
+    websocket_error,
+    websocket_url,
+)
+from hatchway.errors import HatchwayError
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""The longest message of the control API that is taken."""
 
 
 class WebSocketConnect:
@@ -53,27 +64,14 @@ class WebSocketConnect:
         return await self._vm.on_vm(self._connect_to)
 
     async def _connect_to(self, vm: str) -> ClientConnection:
-        transport = self._vm.transport
-        transport.check_open()
-        try:
-            # Given a socket, the library follows no redirect: the next request would carry our credentials, and a
-            # service in the VM would say where to.
-            sock = await in_thread(
-                open_socket, transport.base, transport.unix_socket, transport.timeouts()["connect"]
-            )
-            return await connect(
-                websocket_url(transport.base, transport.target(f"{vm}/ports/{self._port}{self._target}")),
-                sock=sock,
-                ssl=transport.certificates,
-                proxy=None,
-                additional_headers=[*self._headers, *transport.credentials()],
-                user_agent_header=USER_AGENT,
-                subprotocols=cast(list[Subprotocol], self._subprotocols) or None,
-                open_timeout=transport.timeout,
-                max_size=self._max_size,
-            )
-        except FAILURES as error:
-            raise websocket_error(error, transport.url) from None
+        return await _connect(
+            self._vm.transport,
+            f"{vm}/ports/{self._port}{self._target}",
+            websocket_error,
+            self._headers,
+            self._subprotocols,
+            self._max_size,
+        )
 
 
 OpenedWebSocket = WebSocketConnect
@@ -81,3 +79,45 @@ OpenedWebSocket = WebSocketConnect
 
 open_websocket = WebSocketConnect
 """A WebSocket to a port of the VM; the parameters are checked already."""
+
+ControlSocket = ClientConnection
+"""A WebSocket of the control API."""
+
+
+async def open_control_socket(transport: Transport, path: str) -> ControlSocket:
+    """A WebSocket of the control API, at an encoded path and query; whoever opens it closes it.
+
+    Raises:
+        HatchwayError: what the server says, or `ConnectionFailed`.
+    """
+    return await _connect(transport, path, control_socket_error, [], [], MAX_MESSAGE_BYTES)
+
+
+async def _connect(
+    transport: Transport,
+    path: str,
+    meaning: Callable[[BaseException, str], HatchwayError],
+    headers: list[tuple[str, str]],
+    subprotocols: list[str],
+    max_size: int | None,
+) -> ClientConnection:
+    transport.check_open()
+    try:
+        # Given a socket, the library follows no redirect: the next request would carry our credentials, and a
+        # service in the VM would say where to.
+        sock = await in_thread(
+            open_socket, transport.base, transport.unix_socket, transport.timeouts()["connect"]
+        )
+        return await connect(
+            websocket_url(transport.base, transport.target(path)),
+            sock=sock,
+            ssl=transport.certificates,
+            proxy=None,
+            additional_headers=[*headers, *transport.credentials()],
+            user_agent_header=USER_AGENT,
+            subprotocols=cast(list[Subprotocol], subprotocols) or None,
+            open_timeout=transport.timeout,
+            max_size=max_size,
+        )
+    except FAILURES as error:
+        raise meaning(error, transport.url) from None

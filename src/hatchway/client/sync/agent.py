@@ -1,5 +1,5 @@
 # Written by tools/generate-sync-client from hatchway/client/aio/agent.py.
-"""One VM by its key: files, processes, HTTP to its services, previews."""
+"""One VM by its key: files, processes, shells, events, HTTP to its services, previews."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from hatchway.client.answers import VmInfo
 from hatchway.client.sync.cron import Cron
 from hatchway.client.sync.declared_services import DeclaredServices
 from hatchway.client.sync.disk import Disk
+from hatchway.client.sync.events import FollowsEvents
 from hatchway.client.sync.life import Life
 from hatchway.client.sync.ports import Ports
 from hatchway.client.sync.previews import Previews
 from hatchway.client.sync.processes import Processes
 from hatchway.client.sync.services import Services
+from hatchway.client.sync.shells import Shells
 from hatchway.client.sync.transfer import Transfer
 from hatchway.client.sync.transport import read_answer
 from hatchway.client.sync.vm_calls import vm_path
@@ -20,7 +22,9 @@ from hatchway.errors import NotFound
 from hatchway.vm.key import Key
 
 
-class SyncAgent(Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, Life, Disk):
+class SyncAgent(
+    Transfer, Processes, Services, Previews, DeclaredServices, Ports, Cron, FollowsEvents, Shells, Life, Disk
+):
     """One VM, found by its kind and key. Made by `client.vm.get_or_create(key)`, or by `get` if it must be there.
 
     The VM is looked up, and made if there is none, by the first action; it boots when it first has to. If it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from typing import TypeVar
 from hatchway.errors import ConnectionFailed
 
 T = TypeVar("T")
+
+Lock = threading.Lock
+"""Held by one at a time."""
 
 
 class Deadline:
@@ -42,6 +46,11 @@ def time_limit(seconds: float | None) -> Iterator[Deadline]:
         if error.code == "timeout" and deadline.expired():
             raise TimeoutError from None
         raise
+
+
+def pause(seconds: float) -> None:
+    """Wait for a while."""
+    time.sleep(seconds)
 
 
 def in_thread(function: Callable[..., T], *arguments: object) -> T:

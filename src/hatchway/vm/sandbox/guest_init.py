@@ -6,6 +6,7 @@ process it started.
 
 - `spawn`: start a program; its stdout and stderr (and stdin) come back as the other ends of pipes made inside, so that
   they belong to the guest's own ids and /dev/stdout can be opened.
+- `open_shell`: start a program on a pseudo-terminal of the VM's own; the terminal's master comes back.
 - `signal`: to the whole process group of a process started here, or to any other process of the VM alone.
 - `sockets`: unconnected TCP sockets of this network namespace, for the server to connect (a socket stays in the
   namespace it was made in).
@@ -24,15 +25,17 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 from hatchway.vm.sandbox import (
     capabilities,
     guest_files,
     guest_ports,
     guest_processes,
+    guest_terminal,
     rlimits,
     root_fs,
     syscalls,
@@ -190,6 +193,7 @@ class GuestInit:
         self._files = guest_files.FileRequests(self._workers)
         self._operations = {
             "spawn": self._spawn,
+            "open_shell": self._open_shell,
             "signal": self._signal,
             "sockets": self._sockets,
             "youngest": self._youngest,
@@ -226,7 +230,7 @@ class GuestInit:
         reply_fds: list[int] = []
         try:
             reply |= self._operations[request["op"]](request, reply_fds)
-        except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, struct.error) as error:
             while reply_fds:
                 os.close(reply_fds.pop())
             number, what = errno.EINVAL, ""
@@ -253,12 +257,8 @@ class GuestInit:
                 self._channel.send(wire.encode({"op": "exited", "pid": pid, "status": status}))
 
     def _spawn(self, request: Message, reply_fds: list[int]) -> Message:
-        arguments = [os.fsencode(argument) for argument in request["argv"]]
-        environment = {os.fsencode(name): os.fsencode(value) for name, value in request["env"].items()}
-        _enter(request["cwd"] or HOME)
         child_ends = []
         try:
-            program = _find_program(arguments[0], environment.get(b"PATH", DEFAULT_PATH.encode()))
             for _ in ("stdout", "stderr"):
                 ours, childs = os.pipe2(os.O_CLOEXEC)
                 reply_fds.append(ours)
@@ -269,12 +269,38 @@ class GuestInit:
                 reply_fds.append(ours)
                 child_ends.append(childs)
                 actions.append((os.POSIX_SPAWN_DUP2, childs, 0))
+            return self._start(request, actions)
+        finally:
+            for fd in child_ends:
+                os.close(fd)
+
+    def _open_shell(self, request: Message, reply_fds: list[int]) -> Message:
+        master, slave = guest_terminal.open_terminal(request["cols"], request["rows"])
+        reply_fds.append(master)
+        # The leader of a session that has no terminal gets the first that it opens as its own (tty_ioctl(4)). The
+        # session is made before the actions are done (posix_spawn(3)).
+        return self._start(
+            request,
+            [
+                (os.POSIX_SPAWN_OPEN, 0, slave, os.O_RDWR, 0),
+                (os.POSIX_SPAWN_DUP2, 0, 1),
+                (os.POSIX_SPAWN_DUP2, 0, 2),
+            ],
+        )
+
+    def _start(self, request: Message, file_actions: Sequence[tuple[Any, ...]]) -> Message:
+        """Start a program as the leader of a session of its own."""
+        arguments = [os.fsencode(argument) for argument in request["argv"]]
+        environment = {os.fsencode(name): os.fsencode(value) for name, value in request["env"].items()}
+        _enter(request["cwd"] or HOME)
+        try:
+            program = _find_program(arguments[0], environment.get(b"PATH", DEFAULT_PATH.encode()))
             try:
                 pid = os.posix_spawn(
                     program,
                     arguments,
                     environment,
-                    file_actions=actions,
+                    file_actions=file_actions,
                     setsid=True,
                     setsigmask=[],
                     setsigdef=_DEFAULT_SIGNALS,
@@ -283,8 +309,6 @@ class GuestInit:
                 raise OSError(error.errno, "command") from None
         finally:
             os.chdir("/")
-            for fd in child_ends:
-                os.close(fd)
         self._children.add(pid)
         return {"pid": pid}
 

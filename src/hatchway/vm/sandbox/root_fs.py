@@ -23,6 +23,9 @@ DISK = "disk"
 
 _OPAQUE = "user.overlay.opaque"
 
+TERMINALS = 256
+"""How many pseudo-terminals a VM can have."""
+
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
@@ -93,7 +96,9 @@ def mount_kernel_file_systems(tmp_bytes: int) -> None:
         syscalls.mount(f"/dev/{name}", f"dev/{name}", None, MS_BIND)
     os.mkdir("dev/pts")
     os.mkdir("dev/shm")
-    syscalls.mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    # All instances share one number of terminals (/proc/sys/kernel/pty/max): `max` leaves some for the other VMs.
+    options = f"newinstance,ptmxmode=0666,mode=620,max={TERMINALS}"
+    syscalls.mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
     for link, target in (
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
