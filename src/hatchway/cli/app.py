@@ -152,4 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "run it again with HATCHWAY_DEBUG=1 to see where, and report it",
             )
         )
+    finally:
+        if arguments is None:
+            # All is done: of a Ctrl-C that comes as late as this Python would make a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(1)
