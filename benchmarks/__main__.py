@@ -18,6 +18,7 @@ from benchmarks import (
     idle_connections,
     large_bodies,
     life_of_a_vm,
+    many_vms,
     mint_previews,
     new_connections,
     small_requests,
@@ -31,6 +32,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 PARTS: tuple[tuple[str, ModuleType], ...] = (
     ("Virtual machines", virtual_machines),
     ("Virtual machines: waking, and the pool", life_of_a_vm),
+    ("Virtual machines: a thousand", many_vms),
     ("The gateway: small requests", small_requests),
     ("The gateway: new connections", new_connections),
     ("The gateway: large bodies", large_bodies),

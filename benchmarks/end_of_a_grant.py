@@ -90,7 +90,8 @@ async def _measure(rounds: int) -> tuple[list[Ending], int]:
     """The endings, and how many of the others lived to the end."""
     raise_file_limit(FILES)
     endings = []
-    with served() as port:
+    with served() as server:
+        port = server.port
         client = create_client(f"http://127.0.0.1:{port}")
         agent = client.vm.get_or_create(["end-of-a-grant"])
         await _start_service(agent)

@@ -11,14 +11,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 _START_SECONDS = 30.0
 _LISTENING = re.compile(rb"listening on http://localhost:([0-9]+)\n")
 
 
+class Served(NamedTuple):
+    """A server that runs."""
+
+    port: int
+    pid: int
+    data: Path
+    """Its data folder."""
+
+
 @contextlib.contextmanager
-def served() -> Iterator[int]:
-    """A server with a data folder of its own, for as long as the context lasts; its port.
+def served() -> Iterator[Served]:
+    """A server with a data folder of its own, for as long as the context lasts.
 
     Raises:
         SystemExit: it did not start, with what it said.
@@ -44,7 +54,7 @@ def served() -> Iterator[int]:
         ) as process,
     ):
         try:
-            yield _port(process, Path(said.name))
+            yield Served(_port(process, Path(said.name)), process.pid, Path(name) / "data")
         finally:
             process.terminate()
 

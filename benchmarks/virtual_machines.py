@@ -84,18 +84,18 @@ async def _execs(sandbox: Sandbox, count: int) -> tuple[list[float], list[float]
 async def _idle(sandbox: Sandbox, count: int) -> tuple[float, float, float]:
     """MB a VM of the whole machine, private MB of guest init alone (0: may not be read), and ms a VM to make."""
     gc.collect()
-    before, started = _available_bytes(), time.perf_counter()
+    before, started = available_bytes(), time.perf_counter()
     machines = [await Machine.boot(sandbox, f"idle{index}", index, Limits(), ()) for index in range(count)]
     for machine in machines:
         await _first_output_inside(machine)
     each = (time.perf_counter() - started) * 1000 / count
-    used = (before - _available_bytes()) / count / 1e6
+    used = (before - available_bytes()) / count / 1e6
     private = statistics.median(_private_bytes(machine.init_pid) for machine in machines) / 1e6
     await asyncio.gather(*(machine.stop() for machine in machines))
     return used, private, each
 
 
-def _available_bytes() -> int:
+def available_bytes() -> int:
     lines = Path("/proc/meminfo").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
 

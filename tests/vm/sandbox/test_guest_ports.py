@@ -9,7 +9,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatchway.vm.sandbox.guest_ports import Listener, listening, parse_table
+from hatchway.vm.sandbox.guest_ports import listening, parse_table
+from hatchway.vm.sandbox.sock_diag import Listener
 
 HEADER = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 

@@ -17,7 +17,8 @@ What runs in the zygote and in guests:
 - `zygote`: forks; enters cgroups, writes id maps, makes idmapped mounts.
 - `guest_init`: PID 1 of a guest: builds the root, drops privileges, then serves requests over one socket.
 - `guest_files`: the file requests that it serves, and `guest_paths`: where their paths lead; `guest_processes`: what it
-  tells of processes; `guest_freezer`: how it stops all of them; `guest_ports`: which ports they listen on;
+  tells of processes; `guest_freezer`: how it stops all of them; `guest_ports`: which ports they listen on, as
+  the kernel says by `sock_diag`;
   `guest_terminal`: the terminals it opens.
 - `guest_worker`: its children, which do what takes long: `guest_transfers`, with `guest_trees` and `globs` (pure).
 - `frames`: what those say. Pure. `descriptors`: which fds a process keeps.

@@ -1,6 +1,7 @@
-"""What guest init tells of the TCP ports that are listened on in its VM, from /proc.
+"""What guest init tells of the TCP ports that are listened on in its VM.
 
-/proc/net is that of the reader's own network namespace (proc_pid_net(5)), so nothing of the host is in it.
+It asks by `sock_diag`; a kernel without that has them in /proc/net. Both are of the asker's own network namespace
+(proc_pid_net(5)), so nothing of the host is in them.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 
-from hatchway.vm.sandbox import guest_processes
+from hatchway.vm.sandbox import guest_processes, sock_diag
+from hatchway.vm.sandbox.sock_diag import Listener
 from hatchway.vm.sandbox.wire import Message
 
 MAX_PORTS = 256
@@ -19,19 +20,9 @@ MAX_COMMAND_BYTES = 256
 MAX_FDS = 50_000
 """How many open files are looked at for the processes that listen, so that the next request does not wait for long."""
 
-_TABLES = (("/proc/net/tcp", 4), ("/proc/net/tcp6", 6))
+_TABLES = {4: "/proc/net/tcp", 6: "/proc/net/tcp6"}
 _LISTEN = b"0A"
 """TCP_LISTEN (include/net/tcp_states.h)."""
-
-
-class Listener(NamedTuple):
-    """A line of the table that stands for a socket that listens."""
-
-    family: int
-    """4 or 6."""
-    address: str
-    port: int
-    inode: int
 
 
 def parse_table(text: bytes, family: int) -> Iterator[Listener]:
@@ -57,14 +48,9 @@ def listening(workers: Collection[int] = ()) -> Message:
     Args:
         workers: the pids of guest init's own workers, which do not listen.
     """
-    found = []
-    for path, family in _TABLES:
-        try:
-            with open(path, "rb") as table:
-                found += list(parse_table(table.read(), family))
-        except FileNotFoundError:
-            pass  # a kernel without IPv6
-    found = sorted(found, key=lambda each: (each.port, each.family, each.address))[:MAX_PORTS]
+    found = sorted((*_listeners(4), *_listeners(6)), key=lambda each: (each.port, each.family, each.address))[
+        :MAX_PORTS
+    ]
     owners = _owners({each.inode for each in found}, workers)
     ports = []
     for each in found:
@@ -80,6 +66,22 @@ def listening(workers: Collection[int] = ()) -> Message:
             }
         )
     return {"ports": ports}
+
+
+def _listeners(family: int) -> list[Listener]:
+    try:
+        return sock_diag.listeners(family)
+    except OSError:
+        return listeners_of_table(family)
+
+
+def listeners_of_table(family: int) -> list[Listener]:
+    """The same of /proc/net."""
+    try:
+        with open(_TABLES[family], "rb") as table:
+            return list(parse_table(table.read(), family))
+    except FileNotFoundError:
+        return []  # a kernel without IPv6
 
 
 def _owners(inodes: set[int], workers: Collection[int]) -> dict[int, int]:
