@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from hatchway.errors import Conflict
+from hatchway.errors import Conflict, Unavailable
 from hatchway.options import IdleOptions
 from hatchway.vm.records import ListeningPort, VmInfo
 from hatchway.vm.service_spec import ServiceInfo, ServiceSpec, check_service
@@ -26,6 +27,8 @@ class MemoryLife:
         self.declared: dict[tuple[str, str], ServiceInfo] = {}
         self.waited: list[float] = []
         self.waiting_ended = False
+        self.listening: dict[int, int] = {}
+        """The ports of this machine that stand for those of every VM."""
 
     async def get_vm(self, vm_id: str) -> VmInfo:
         raise NotImplementedError
@@ -50,6 +53,15 @@ class MemoryLife:
 
     async def _to(self, vm_id: str, state: VmState) -> VmInfo:
         return self.put_vm(replace(await self.get_vm(vm_id), state=state))
+
+    @asynccontextmanager
+    async def connect(self, vm_id: str, port: int) -> AsyncIterator[socket.socket]:
+        await self.get_vm(vm_id)
+        if port not in self.listening:
+            raise Unavailable("port_closed", "nothing listens on this port", status=502)
+        with socket.create_connection(("127.0.0.1", self.listening[port])) as sock:
+            sock.setblocking(False)
+            yield sock
 
     async def list_ports(self, vm_id: str) -> list[ListeningPort]:
         await self.get_vm(vm_id)

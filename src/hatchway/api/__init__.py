@@ -19,6 +19,7 @@ An ASGI app; the gateway stands before it, and has asked `access` by the time a 
   previews, `process_schemas`: of processes, `file_schemas`: of files, `service_schemas`: of declared services,
   `disk_schemas`: of disks, `shell_schemas`: of shells; `event_schemas`: the messages of events.
 - `targets`: what a path names: a VM, a process, a service, a shell, a preview.
+- `rivet`: the wire protocol of the npm package `rivetkit`, for clients written for it.
 - `problems`: refusals as answers, and what the log says of the unforeseen.
 - `bodies`: reading a JSON body within its limits, writing one.
 - `query`, `paths`, `commands`: the validation of what a request names. Pure.

@@ -39,8 +39,15 @@ def digest_api_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def check_access(policy: AccessPolicy, facts: RequestFacts) -> HatchwayError | None:
+def check_access(
+    policy: AccessPolicy, facts: RequestFacts, in_target: bytes | None = None
+) -> HatchwayError | None:
     """Why a request must not reach the control API; None if it may.
+
+    Args:
+        policy: who may call it.
+        facts: of the request.
+        in_target: the API token in its target, where a client of the npm package `rivetkit` has no other way.
 
     Returns:
         `unknown_host` (403), `cross_site` (403), `unauthorized` (401), or None.
@@ -59,7 +66,9 @@ def check_access(policy: AccessPolicy, facts: RequestFacts) -> HatchwayError | N
             "call it from a program, or from a page that this server itself serves",
         )
     if policy.api_token_digest is not None and not (
-        _is_token(policy, facts.api_token) or is_api_credential(policy, facts.authorization)
+        _is_token(policy, facts.api_token)
+        or is_api_credential(policy, facts.authorization)
+        or _is_token(policy, in_target)
     ):
         return AccessDenied(
             "unauthorized",

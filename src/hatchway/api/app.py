@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from hatchway.api.endpoint import Endpoint
 from hatchway.api.openapi import build_document
 from hatchway.api.problems import answer_problem
+from hatchway.api.rivet import routes as rivet
 from hatchway.api.routes import OPERATIONS, by_path
 from hatchway.api.services import Services
 from hatchway.api.sockets import SocketEndpoint, refuse_socket
@@ -35,7 +36,10 @@ def create_app(services: Services) -> Starlette:
         for operation in OPERATIONS
         if operation.socket is not None
     ]
-    app = Starlette(routes=[*routes, *sockets], exception_handlers={HTTPException: _answer_unrouted})
+    app = Starlette(
+        routes=[*routes, *sockets, *rivet.routes(services)],
+        exception_handlers={HTTPException: _answer_unrouted},
+    )
     app.router.redirect_slashes = False
     unrouted = app.router.default
 

@@ -6,10 +6,12 @@ import base64
 import binascii
 import os
 
+from hatchway.api import cron_schemas, shell_schemas
 from hatchway.api import process_schemas as schemas
 from hatchway.api.paths import validate_path
 from hatchway.errors import InvalidRequest
-from hatchway.vm.records import ExecRequest, SpawnRequest
+from hatchway.vm.cron_job import CronJob, new_job_id
+from hatchway.vm.records import ExecRequest, ShellRequest, SpawnRequest
 
 
 def exec_request(body: schemas.Exec) -> ExecRequest:
@@ -42,6 +44,37 @@ def spawn_request(body: schemas.Spawn) -> SpawnRequest:
     check_words([body.command, *body.args])
     return SpawnRequest(
         body.command, body.args, check_environment(body.env), working_directory(body.cwd), _stdin(body)
+    )
+
+
+def shell_request(body: shell_schemas.OpenShell) -> ShellRequest:
+    """The shell to open.
+
+    Raises:
+        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`).
+    """
+    check_words(["sh" if body.command is None else body.command, *body.args])
+    env, cwd = check_environment(body.env), working_directory(body.cwd)
+    return ShellRequest(body.command, body.args, env, cwd, body.cols, body.rows)
+
+
+def cron_job(body: cron_schemas.ScheduleCron) -> CronJob:
+    """The cron job to schedule, with an id of its own if none is given.
+
+    Raises:
+        InvalidRequest: `invalid_command`, `invalid_environment`, `invalid_path` (of `cwd`), and what is wrong with its
+            schedule.
+    """
+    check_words([body.command] if isinstance(body.command, str) else body.command)
+    return CronJob(
+        new_job_id() if body.id is None else body.id,
+        body.schedule,
+        body.command,
+        body.time_zone,
+        body.overlap,
+        check_environment(body.env),
+        working_directory(body.cwd),
+        body.timeout,
     )
 
 

@@ -7,29 +7,17 @@ from starlette.responses import Response
 
 from hatchway.api import cron_schemas as schemas
 from hatchway.api.bodies import read_json, write_json
-from hatchway.api.commands import check_environment, check_words, working_directory
+from hatchway.api.commands import cron_job
 from hatchway.api.operation import JSON, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.targets import cron_job_id, vm_id
-from hatchway.vm.cron_job import CronJob, new_job_id
 
 
 async def schedule(services: Services, request: Request) -> Response:
     """Schedule a cron job."""
     vm = vm_id(request)
     body = await read_json(request, schemas.ScheduleCron)
-    check_words([body.command] if isinstance(body.command, str) else body.command)
-    job = CronJob(
-        new_job_id() if body.id is None else body.id,
-        body.schedule,
-        body.command,
-        body.time_zone,
-        body.overlap,
-        check_environment(body.env),
-        working_directory(body.cwd),
-        body.timeout,
-    )
-    return write_json(schemas.CronJob.of(await services.schedule_cron(vm, job)))
+    return write_json(schemas.CronJob.of(await services.schedule_cron(vm, cron_job(body))))
 
 
 async def show_all(services: Services, request: Request) -> Response:

@@ -36,7 +36,7 @@ async def run(services: Services, request: Request) -> ASGIApp:
             "standard input can only stay open where the answer comes as lines",
             "send Accept: application/x-ndjson; the first line says the pid to write to",
         )
-    return write_json(await unless_disconnected(request.receive, _collect(services, vm, command)))
+    return write_json(await unless_disconnected(request.receive, collect(services, vm, command)))
 
 
 def wants_lines(accept: str) -> bool:
@@ -53,7 +53,12 @@ def _is_zero_weight(parameter: str) -> bool:
     return name == "q" and value.strip("0") in {"", "."}
 
 
-async def _collect(services: Services, vm: str, command: ExecRequest) -> schemas.ExecResult:
+async def collect(services: Services, vm: str, command: ExecRequest) -> schemas.ExecResult:
+    """Run a command to its end, and keep what it writes up to `MAX_OUTPUT_BYTES` of each stream.
+
+    Raises:
+        HatchwayError: as for any command; `exec_lost`.
+    """
     output = {"stdout": bytearray(), "stderr": bytearray()}
     truncated = False
     end: Exit | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from hatchway.vm.records import ListeningPort
@@ -19,5 +21,13 @@ class PortActions(Protocol):
 
         Raises:
             Conflict: `port_closed`, `process_exited`, `port_not_answering`.
+        """
+        ...
+
+    def connect(self, vm_id: str, port: int) -> AbstractAsyncContextManager[socket.socket]:
+        """A connection to a service in a VM, non-blocking, closed in the end. One that is just starting is waited for.
+
+        Raises:
+            Unavailable: `port_closed` or `process_exited` (502), `port_not_answering` (504).
         """
         ...

@@ -7,30 +7,18 @@ from starlette.responses import Response
 
 from hatchway.api import shell_schemas as schemas
 from hatchway.api.bodies import no_content, read_json, write_json
-from hatchway.api.commands import check_environment, check_words, working_directory
+from hatchway.api.commands import shell_request
 from hatchway.api.operation import JSON, START_ERRORS, Operation, Success
 from hatchway.api.services import Services
 from hatchway.api.streamed_body import with_body
 from hatchway.api.targets import shell_id, vm_id
-from hatchway.vm.records import ShellRequest
 
 
 async def open_shell(services: Services, request: Request) -> Response:
     """Open a shell."""
     vm = vm_id(request)
     body = await read_json(request, schemas.OpenShell)
-    check_words(["sh" if body.command is None else body.command, *body.args])
-    info = await services.open_shell(
-        vm,
-        ShellRequest(
-            body.command,
-            body.args,
-            check_environment(body.env),
-            working_directory(body.cwd),
-            body.cols,
-            body.rows,
-        ),
-    )
+    info = await services.open_shell(vm, shell_request(body))
     return write_json(schemas.OpenedShell(info.id), 201)
 
 

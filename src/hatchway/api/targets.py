@@ -19,7 +19,11 @@ _PID = re.compile(r"[1-9][0-9]{0,9}")
 
 def vm_id(request: HTTPConnection) -> str:
     """The VM, or `NotFound` `vm_not_found` for what cannot be an id."""
-    text: str = request.path_params["vm_id"]
+    return check_vm_id(request.path_params["vm_id"])
+
+
+def check_vm_id(text: str) -> str:
+    """The same for an id from elsewhere."""
     if _VM_ID.fullmatch(text) is None:
         raise NotFound("vm_not_found", "there is no VM with this id", "GET /api/vms lists all")
     return text

@@ -41,6 +41,7 @@ _NOT_IN_TRAILERS = frozenset(
         b"upgrade",
         b"via",
         b"x-real-ip",
+        b"x-rivet-token",
     }
 )
 

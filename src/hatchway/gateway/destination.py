@@ -25,6 +25,8 @@ class PreviewDestination(NamedTuple):
     """The origin-form target for the service, beginning with `/`; or `*`."""
     slash_missing: bool = False
     """In path mode: nothing, not even a slash, followed the token, so relative links would miss it."""
+    moved: bool = False
+    """In path mode: the address holds what no page should find in it; see `PathAddress.moved`."""
 
     @property
     def address(self) -> tuple[object, ...]:
@@ -89,7 +91,12 @@ def find_destination(label: str | None, target: bytes, token_header: bytes | Non
         rest = address.rest
         missing = not rest.startswith(b"/")
         return PreviewDestination(
-            address.token, AddressMode.PATH, address.prefix, b"/" + rest if missing else rest, missing
+            address.token,
+            AddressMode.PATH,
+            address.prefix,
+            b"/" + rest if missing else rest,
+            missing,
+            address.moved,
         )
     match = _PORT_PATH.fullmatch(target)
     if match is not None:

@@ -86,9 +86,9 @@ class RequestPlan:
         return self._redirect or (b"" if allow.app_cors else self.preflight)
 
     def _find_redirect(self) -> bytes:
-        """To the host address, for a browser that opens a path address; and to a path-mode preview's own directory,
-        because without the slash after the token, relative links in the page would miss it. Sockets do not follow
-        redirects."""
+        """To the host address, for a browser that opens a path address; to the address without a credential, from one
+        with it; and to a path-mode preview's own directory, because without the slash after the token, relative links
+        in the page would miss it. Sockets do not follow redirects."""
         destination, shape = self.destination, self.shape
         if (
             not isinstance(destination, PreviewDestination)
@@ -100,6 +100,8 @@ class RequestPlan:
         if face.moves_navigations and shape.navigates and is_token(destination.token):
             origin = host_url(destination.token, face.preview_domain, face.port, scheme=shape.scheme, path="")
             return own_answers.redirect(origin.encode() + destination.target, permanent=False)
+        if destination.moved and shape.safe:
+            return own_answers.redirect(destination.prefix + destination.target, permanent=False)
         if destination.slash_missing:
             location = destination.prefix + destination.target
             return own_answers.redirect(location, permanent=True)

@@ -98,7 +98,7 @@ class RequestShape:
             values.get(b"origin"),
             values.get(b"sec-fetch-site"),
             values.get(b"authorization"),
-            values.get(b"hatchway-token"),
+            values.get(b"hatchway-token", values.get(b"x-rivet-token")),
             is_unfurler(values.get(b"user-agent")),
         )
         self.body = head.body

@@ -15,7 +15,14 @@ from hatchway.gateway.service_view import ServiceView
 from hatchway.preview.address import parse_host
 
 _NOT_FOR_SERVICES = frozenset(
-    {b"forwarded", b"hatchway-preview-token", b"hatchway-token", b"host", b"x-real-ip"}
+    {
+        b"forwarded",
+        b"hatchway-preview-token",
+        b"hatchway-token",
+        b"host",
+        b"x-real-ip",
+        b"x-rivet-token",
+    }
 )
 _HIDDEN = b"preview"
 

@@ -39,7 +39,7 @@ class RequestFacts:
     authorization: bytes | None = field(repr=False)
     """The Authorization header."""
     api_token: bytes | None = field(repr=False)
-    """The Hatchway-Token header."""
+    """The Hatchway-Token header; or X-Rivet-Token, as clients of the npm package `rivetkit` name it."""
     unfurls: bool = False
     """It is from a program that only shows what is behind a link."""
 

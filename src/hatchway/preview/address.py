@@ -16,7 +16,11 @@ HEADER = "Hatchway-Preview-Token"
 """The header of `AddressMode.HEADER`."""
 
 # No `;`: a prefix becomes part of a cookie's Path, where it would begin another attribute (RFC 6265 section 4.1.1).
-_PATH = re.compile(rb"((?:/gateway/[^/?;]+)?/request)?/fetch/([^/?]*)(.*)", re.DOTALL)
+_PATH = re.compile(rb"((?:/gateway/([^/?;]+))?/request)?/fetch/([^/?]*)(.*)", re.DOTALL)
+_BEHIND_QUERY = re.compile(rb"/gateway/[^/?;]+\?rvt-[^#]*?/request/fetch/([^/?]*)(.*)", re.DOTALL)
+_CREDENTIAL = re.compile(rb"@|%40", re.IGNORECASE)
+_CREDENTIAL_PARAMETER = b"rvt-token="
+_ACTOR_PARAMETER = b"rvt-"
 
 
 class AddressMode(Enum):
@@ -25,7 +29,9 @@ class AddressMode(Enum):
     HOST = "host"
     """`http://{token}.{preview_domain}/…`: its own origin; what people get."""
     PATH = "path"
-    """`/fetch/{token}/…`, also `/request/fetch/{token}/…` and `/gateway/{vm}/request/fetch/{token}/…`."""
+    """`/fetch/{token}/…`, also `/request/fetch/{token}/…` and `/gateway/{vm}/request/fetch/{token}/…`.
+
+    So do clients of the npm package `rivetkit` put it together, which write more into it: `PathAddress.moved`."""
     HEADER = "header"
     """The header `Hatchway-Preview-Token`; for code."""
 
@@ -38,7 +44,10 @@ class PathAddress:
     prefix: bytes
     """What precedes the service's own target, with the token and without a trailing slash."""
     rest: bytes
-    """What follows: empty, or beginning with `/` or `?`."""
+    """What follows: empty, or beginning with `/` or `?`. Without the parameters by which a client names a VM."""
+    moved: bool = False
+    """It came with the credential of the client that made it, or behind the query that names the VM. `prefix` is where
+    it belongs; whoever can be sent there should, so that no page finds the credential in its address."""
 
     def __repr__(self) -> str:
         return "PathAddress()"
@@ -65,10 +74,26 @@ def parse_path(target: bytes) -> PathAddress | None:
     """The parts of an origin-form target in path form; None if it is not in that form."""
     match = _PATH.fullmatch(target)
     if match is None:
-        return None
-    rest = match[3]
+        behind = _BEHIND_QUERY.fullmatch(target)
+        return None if behind is None else _moved(behind[1], behind[2])
+    actor, token, rest = match[2], match[3], match[4]
+    if actor is None:
+        return PathAddress(token.decode("latin-1"), target[: len(target) - len(rest)], rest)
+    if _CREDENTIAL.search(actor) or _CREDENTIAL_PARAMETER in rest:
+        return _moved(token, rest)
     prefix = target[: len(target) - len(rest)]
-    return PathAddress(match[2].decode("latin-1"), prefix, rest)
+    return PathAddress(token.decode("latin-1"), prefix, _without_actor(rest))
+
+
+def _moved(token: bytes, rest: bytes) -> PathAddress:
+    return PathAddress(token.decode("latin-1"), b"/request/fetch/" + token, _without_actor(rest), moved=True)
+
+
+def _without_actor(rest: bytes) -> bytes:
+    """What follows a token, without the parameters that name a VM to the control API: they are not for the service."""
+    path, mark, query = rest.partition(b"?")
+    kept = [pair for pair in query.split(b"&") if not pair.startswith(_ACTOR_PARAMETER)]
+    return rest if len(kept) == query.count(b"&") + 1 else path + (mark + b"&".join(kept) if kept else b"")
 
 
 def host_name(token: str, preview_domain: str) -> str:

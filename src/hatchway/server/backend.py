@@ -8,8 +8,14 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from hatchway.api.access import AccessPolicy, check_access, digest_api_token, is_api_credential
+from hatchway.api.rivet.actor_target import credential
 from hatchway.errors import AccessDenied, HatchwayError, Unavailable
-from hatchway.gateway.destination import Destination, PortDestination, PreviewDestination
+from hatchway.gateway.destination import (
+    ControlDestination,
+    Destination,
+    PortDestination,
+    PreviewDestination,
+)
 from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.seam import CONTROL_API, Allow, Deny, RequestFacts, Upstream, Verdict
 from hatchway.preview.grant import Grant
@@ -60,7 +66,8 @@ class ServerBackend:
             if found is None or isinstance(found, Grant):
                 return self._preview_verdict(found, facts, drop)
             return self._resolve_later(found, facts, drop)
-        error = check_access(self._policy, facts)
+        in_target = credential(destination.target) if isinstance(destination, ControlDestination) else None
+        error = check_access(self._policy, facts, in_target)
         if error is not None:
             return Deny(error)
         if isinstance(destination, PortDestination):

@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 
 from hatchway.api.events import MAX_MESSAGE_BYTES
 from hatchway.api.problems import answer_problem
+from hatchway.api.rivet import endpoint as rivet
 from hatchway.errors import InvalidRequest
 
 SOCKET = "control.sock"
@@ -55,6 +56,8 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self.logger = _log
 
     def handle_connect(self, event: Request) -> None:
+        if event.path.startswith("/gateway/"):
+            self.conn.max_message_size = rivet.MAX_BODY_BYTES
         if self.conn.accept(event).status_code == 101:
             super().handle_connect(event)
             return

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from hatchway.errors import Conflict, Unavailable
+from hatchway.gateway.limits import GatewayLimits
 from hatchway.vm.manager import VmManager
 from hatchway.vm.records import ListeningPort
 
@@ -13,6 +18,7 @@ class ServerPortActions:
     """Implements `hatchway.api.port_actions.PortActions`."""
 
     _manager: VmManager
+    _limits: GatewayLimits
 
     async def list_ports(self, vm_id: str) -> list[ListeningPort]:
         """See `PortActions`."""
@@ -32,3 +38,15 @@ class ServerPortActions:
                     raise
                 # Nothing of ours has failed: what was asked for has not come.
                 raise Conflict(error.code, error.message, error.hint, details=error.details) from None
+
+    @asynccontextmanager
+    async def connect(self, vm_id: str, port: int) -> AsyncIterator[socket.socket]:
+        """See `PortActions`."""
+        async with self._manager.using(vm_id) as machine:
+            sock = await machine.dial(
+                port,
+                connect_seconds=self._limits.connect_seconds,
+                wait_seconds=self._limits.wait_seconds,
+            )
+            with sock:
+                yield sock

@@ -182,7 +182,17 @@ async def _parts(
         )
         manager.traffic = gateway
         await control.start(
-            create_app(ServerServices(manager, store.previews, store.services, cron, gateway, preview_url))
+            create_app(
+                ServerServices(
+                    manager,
+                    store.previews,
+                    store.services,
+                    cron,
+                    gateway,
+                    preview_url,
+                    settings.gateway_limits,
+                )
+            )
         )
         yield _Parts(sandbox, gateway, store.previews, manager, cron)
 

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import hatchway
 from hatchway.api.targets import preview_not_found
 from hatchway.errors import Conflict
+from hatchway.gateway.limits import GatewayLimits
 from hatchway.gateway.listener import Gateway
 from hatchway.preview import token as tokens
 from hatchway.preview.address import fetch_path
@@ -59,6 +60,7 @@ class ServerServices(
         cron: runs cron jobs.
         gateway: told when something it may be relaying ends.
         preview_url: the host-mode address of a token, once the server listens; None: nobody could visit a preview.
+        limits: how long to wait for services.
     """
 
     version = hatchway.__version__
@@ -71,6 +73,7 @@ class ServerServices(
         cron: CronRunner,
         gateway: Gateway,
         preview_url: Callable[[str], str] | None,
+        limits: GatewayLimits | None = None,
     ) -> None:
         self._manager = manager
         self._previews = previews
@@ -78,6 +81,7 @@ class ServerServices(
         self._cron = cron
         self._gateway = gateway
         self._preview_url = preview_url
+        self._limits = limits or GatewayLimits()
 
     async def get_or_create_vm(self, name: str, key: Key) -> tuple[VmInfo, bool]:
         """See `Services`."""

@@ -19,8 +19,8 @@
   `output_log` (pure) and followed by any number; `output_share`: how much of it all is read in a while; `input`:
   standard input; `tail`: the end of a stream as text. Pure.
 - `shells`: programs on terminals that the server has opened in a VM; `shell`: one of them.
-- `system_processes`: every process in a VM, whoever started it. `ports`: those that are listened on; `port_watch`:
-  tells when one begins or ceases to be.
+- `system_processes`: every process in a VM, whoever started it; `process_tree`: who started whom (pure). `ports`: those
+  that are listened on; `port_watch`: tells when one begins or ceases to be.
 - `dial`: sockets to the services inside; `waiting_room`: who waits for a service that is just starting, with one
   `port_probe` for each port; `port_wait`: who waits and who is refused. Pure.
 - `guest_errors`: what a guest's refusal means to the user who asked. Pure.
