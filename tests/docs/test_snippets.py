@@ -27,8 +27,8 @@ SERVER = "server.py"
 OUTPUT = {"text"}
 """Languages of what is only shown."""
 FOLLOWED = {"python", "console"}
-ELSEWHERE = {"docs/deploy.md": {"caddyfile", "ini", "nginx", "sh"}}
-"""What is run by other tests: test_deploy.py and tests/e2e/test_behind_a_proxy.py."""
+ELSEWHERE = {"docs/deploy.md": {"caddyfile", "ini", "nginx", "sh"}, "docs/from-rivet.md": {"ts"}}
+"""What is run by other tests: test_deploy.py and tests/e2e/test_behind_a_proxy.py; those of tests/rivet."""
 
 _CODE_SPAN = re.compile(r"`(hatchway [^`]+)`")
 _END_OF_COMMAND = frozenset({"|", ";", "&&", "--", "&"})
