@@ -2,6 +2,7 @@
 
 - `virtual_machines`: cold start, exec and memory, beside processes outside a VM.
 - `life_of_a_vm`: waking a VM, and making one of those that wait ready, beside a running one and one that boots.
+- `many_vms`: making, using and destroying 1,000 of one server, the last beside the first.
 - `small_requests`: small GET, beside nginx, aiohttp and no proxy.
 - `new_connections`: connect, GET, close, beside nginx.
 - `large_bodies`: 100 MB down and up, beside nginx.

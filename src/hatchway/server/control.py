@@ -26,6 +26,8 @@ SOCKET = "control.sock"
 
 _log = logging.getLogger("hatchway.control")
 _log.setLevel(logging.WARNING)
+# A client that leaves before its handshake is answered is nobody's fault.
+_log.addFilter(lambda record: "without completing handshake" not in record.getMessage())
 
 STOP_SECONDS = 5
 """How long answers under way may take when the server stops."""

@@ -20,7 +20,7 @@ from hatchway.api.rivet.actors import vm_of
 from hatchway.api.rivet.connection_messages import ActionRequest, SubscriptionRequest, Writer
 from hatchway.api.rivet.encodings import ESCAPES_SINCE, Encoding, parse_encoding
 from hatchway.api.rivet.endpoint import MAX_BODY_BYTES
-from hatchway.api.rivet.errors import answer_failure, failure
+from hatchway.api.rivet.errors import GROUP, answer_failure, failure
 from hatchway.api.services import Services
 from hatchway.errors import Conflict, HatchwayError, InvalidRequest
 from hatchway.vm.event_log import Event, EventLog, Missed, Told
@@ -56,9 +56,13 @@ class Connections:
             log_unexpected("connect", error)
             problem = internal_error()
         if socket.application_state == WebSocketState.CONNECTING:
-            await socket.send_denial_response(answer_failure(problem))
-        elif socket.application_state == WebSocketState.CONNECTED:
-            await socket.close(_FAILED, f"{failure(problem).group}.{problem.code}")
+            if _PROTOCOL not in socket.scope.get("subprotocols", []):
+                await socket.send_denial_response(answer_failure(problem))
+                return
+            # Of a refused handshake the client learns nothing, and what it has called waits for ever.
+            await socket.accept(_PROTOCOL)
+        if socket.application_state == WebSocketState.CONNECTED:
+            await socket.close(_FAILED, f"{GROUP}.{problem.code}")
 
     async def _connect(self, socket: WebSocket) -> None:
         target = parse_actor(socket.path_params["actor"], socket.scope["query_string"])
@@ -118,7 +122,7 @@ class _Connection:
             for task in (listening, telling, *self._actions):
                 task.cancel()
             await asyncio.gather(listening, telling, *self._actions, return_exceptions=True)
-        await self._socket.close(_ENDED, "hatchway.vm_destroyed")
+        await self._socket.close(_ENDED, f"{GROUP}.vm_destroyed")
 
     async def _listen(self) -> None:
         while (received := await self._socket.receive())["type"] != "websocket.disconnect":
