@@ -9,7 +9,7 @@ are. An adapter: each action is done by the control API's own operations, with t
 - `events`: what happens in a VM under the names and in the shapes that its users know.
 - `actor_target`: which VM a URL names, and the credential in it. `actor_key`: keys as text. Pure.
 - `encodings`: the bodies of actions in the three encodings; `connection_messages`: those of a WebSocket. Made of
-  `js_values`: what JavaScript has and JSON has not; `cbor` and `bare`: the binary formats. Pure, and bounded: whatever
-  comes in is a value or our error.
+  `js_values`: what JavaScript has and JSON has not; `cbor` and `bare`: the binary formats; `bounds`: how many values
+  there may be. Pure: whatever comes in is a value or our error.
 - `errors`: refusals as the client raises them; `endpoint`: where they become answers. `routes`: the paths of all of it.
 """

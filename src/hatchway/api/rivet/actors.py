@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -17,8 +16,6 @@ from hatchway.api.services import Services
 from hatchway.api.targets import check_vm_id
 from hatchway.errors import Conflict, InvalidRequest, NotFound
 from hatchway.vm.records import VmInfo
-
-_KNOWN_TO_US = re.compile(r"[^\x00]{1,1000}")
 
 
 class _ActorRequest(msgspec.Struct):

@@ -11,6 +11,8 @@ from hatchway.api.rivet.js_values import UNDEFINED
 from hatchway.errors import InvalidRequest
 
 T = TypeVar("T")
+_MOST_WORDS = 300
+"""Characters of what is said of a value: names of its fields may be of any length."""
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -93,7 +95,9 @@ def convert(value: Any, schema: type[T], what: str) -> T:
         return msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
         # The message names fields and types, never a value.
-        raise InvalidRequest("invalid_arguments", f"{what} are not as expected: {error}") from None
+        raise InvalidRequest(
+            "invalid_arguments", f"{what} are not as expected: {str(error)[:_MOST_WORDS]}"
+        ) from None
 
 
 def as_bytes(value: Any, name: str) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import cbor2
 
-from hatchway.api.rivet.js_values import MAX_DEPTH, UNDEFINED, BigInt, escaped, number, untagged
+from hatchway.api.rivet.bounds import check_cbor
+from hatchway.api.rivet.js_values import MAX_DEPTH, UNDEFINED, BigInt, escaped, number, unicode, untagged
 from hatchway.errors import InvalidRequest
 
 _BYTES = 64
@@ -21,12 +22,17 @@ def _refuse(*_: object) -> NoReturn:
     raise ValueError("a kind of value that is not known here")
 
 
+def _set(items: object, *_: object) -> list[Any]:
+    """A set, in its order."""
+    return list(items) if isinstance(items, (list, tuple)) else _refuse()
+
+
 # What the library would make objects of by itself: dates, patterns, addresses, references that make circles, and so on.
 _OF_TAGS: Mapping[int, Callable[..., Any]] = {
     **dict.fromkeys(
         (0, 1, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 260, 261, 1004, 43000), _refuse
     ),
-    258: lambda items, *_: list(items),  # a set, in its order
+    258: _set,
 }
 
 
@@ -44,8 +50,10 @@ def decode(data: bytes, *, tags: bool) -> Any:
         tags: it may hold the tags of `js_values`.
 
     Raises:
-        InvalidRequest: `invalid_arguments`: it is no value, more than one, or one that is not known here.
+        InvalidRequest: `invalid_arguments`: it is no value, more than one, or one that is not known here;
+            `too_many_values`.
     """
+    check_cbor(data)
     source = io.BytesIO(data)
     try:
         value = cbor2.load(
@@ -103,5 +111,5 @@ def _for_library(value: Any, escape: bool) -> Any:
         written = [_for_library(each, escape) for each in value]
         return escaped(written) if escape else written
     if isinstance(value, dict):
-        return {name: _for_library(each, escape) for name, each in value.items()}
-    return value
+        return {unicode(name): _for_library(each, escape) for name, each in value.items()}
+    return unicode(value) if isinstance(value, str) else value

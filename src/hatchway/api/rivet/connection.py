@@ -55,14 +55,8 @@ class Connections:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             log_unexpected("connect", error)
             problem = internal_error()
-        if socket.application_state == WebSocketState.CONNECTING:
-            if _PROTOCOL not in socket.scope.get("subprotocols", []):
-                await socket.send_denial_response(answer_failure(problem))
-                return
-            # Of a refused handshake the client learns nothing, and what it has called waits for ever.
-            await socket.accept(_PROTOCOL)
-        if socket.application_state == WebSocketState.CONNECTED:
-            await socket.close(_FAILED, f"{GROUP}.{problem.code}")
+        with contextlib.suppress(WebSocketDisconnect):
+            await _refuse(socket, problem)
 
     async def _connect(self, socket: WebSocket) -> None:
         target = parse_actor(socket.path_params["actor"], socket.scope["query_string"])
@@ -73,6 +67,19 @@ class Connections:
         await _Connection(
             self._services, vm, log, socket, encoding, is_recent=isinstance(target, ByKey)
         ).run()
+
+
+async def _refuse(socket: WebSocket, error: HatchwayError) -> None:
+    """Say why, in the one place where a client that speaks the protocol looks for it: the reason of a close. Of a
+    handshake that is refused it learns nothing, and its calls would wait for ever."""
+    connecting = socket.application_state == WebSocketState.CONNECTING
+    if connecting and _PROTOCOL not in socket.scope.get("subprotocols", []):
+        await socket.send_denial_response(answer_failure(error))
+        return
+    if connecting:
+        await socket.accept(_PROTOCOL)
+    if socket.application_state == WebSocketState.CONNECTED:
+        await socket.close(_FAILED, f"{failure(error).group}.{error.code}")
 
 
 def _encoding(protocols: list[str]) -> Encoding:
@@ -153,7 +160,7 @@ class _Connection:
 
     def _subscribe(self, message: SubscriptionRequest) -> None:
         told_of_ports = self._is_told_of_ports()
-        if message.subscribe and len(self._since) < len(events.NAMES) + 1:
+        if message.subscribe and message.event in events.TOLD:
             self._since.setdefault(message.event, self._log.last)
         elif not message.subscribe:
             self._since.pop(message.event, None)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from hatchway.api.rivet import bare, cbor
+from hatchway.api.rivet.bounds import check_json
 from hatchway.api.rivet.js_values import tagged, untagged
 from hatchway.errors import HatchwayError, InvalidRequest
 
@@ -55,7 +56,7 @@ def read_arguments(encoding: Encoding, body: bytes, *, is_recent: bool) -> tuple
         is_recent: the client speaks version 4, where the body does not say.
 
     Raises:
-        InvalidRequest: `invalid_arguments`, `invalid_message`.
+        InvalidRequest: `invalid_arguments`, `invalid_message`, `too_many_values`, `unknown_protocol_version`.
     """
     version = ESCAPES_SINCE if is_recent else 1
     if encoding is Encoding.BARE:
@@ -89,10 +90,13 @@ def write_output(encoding: Encoding, version: int, output: Any) -> bytes:
 
 
 def decode(encoding: Encoding, data: bytes | str) -> Any:
-    """A value in JSON or CBOR; or `InvalidRequest` `invalid_arguments`."""
+    """A value in JSON or CBOR; or `InvalidRequest` `invalid_arguments` or `too_many_values`."""
     if encoding is Encoding.CBOR:
-        return cbor.decode(data.encode() if isinstance(data, str) else data, tags=False)
+        if isinstance(data, str):
+            raise InvalidRequest("invalid_arguments", "what is in CBOR is sent as bytes")
+        return cbor.decode(data, tags=False)
     try:
+        check_json(data.encode() if isinstance(data, str) else data)
         return untagged(msgspec.json.decode(data))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidRequest("invalid_arguments", "what was sent is not JSON in UTF-8") from None

@@ -26,8 +26,10 @@ NAMES: Mapping[EventKind, str] = {
 MISSED = "eventsMissed"
 """Told with `{count}` where a client was too slow for what is kept."""
 
-_FIELDS = {"shell_id": "shellId", "last_words": "lastWords"}
+TOLD = frozenset({*NAMES.values(), MISSED})
+"""All that a client can be told of."""
 
+_FIELDS = {"shell_id": "shellId", "last_words": "lastWords"}
 
 OF_PORTS = frozenset({"portOpened", "portClosed"})
 """Those for whose sake somebody has to look, while they are followed."""

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hatchway.api.rivet import actors, calls
 from hatchway.api.rivet.connection import Connections
 from hatchway.api.rivet.endpoint import RivetEndpoint
 from hatchway.api.services import Services
+
+_ACTOR = "/gateway/{actor:rivet_actor}"
+
+
+class _ActorConvertor(Convertor[str]):
+    """The actor in a path, with the token behind it: paths are decoded, so a slash in the token is one here."""
+
+    regex = "[^/@]+(?:@.*)?"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("rivet_actor", _ActorConvertor())
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -19,13 +37,13 @@ def routes(services: Services) -> list[BaseRoute]:
         ("/actors", "PUT", "get_or_create", actors.get_or_create),
         ("/actors", "POST", "create", actors.create),
         ("/actors/{actor_id}", "DELETE", "destroy", actors.destroy),
-        ("/gateway/{actor}/action/{action}", "POST", "call", calls.call),
+        (f"{_ACTOR}/action/{{action}}", "POST", "call", calls.call),
     )
     found: list[BaseRoute] = [
         Route(path, RivetEndpoint(services, name, handler), methods=[method])
         for path, method, name, handler in table
     ]
     request = RivetEndpoint(services, "request", calls.no_request)
-    paths = ("/gateway/{actor}/request", "/gateway/{actor}/request/{rest:path}")
+    paths = (f"{_ACTOR}/request", f"{_ACTOR}/request/{{rest:path}}")
     found += [Route(path, request, methods=every_method) for path in paths]
-    return [*found, WebSocketRoute("/gateway/{actor}/connect", Connections(services))]
+    return [*found, WebSocketRoute(f"{_ACTOR}/connect", Connections(services))]

@@ -18,7 +18,8 @@ from hatchway.errors import HatchwayError
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest body that one answer holds."""
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 16 * 1024
+"""So little that what it may be made of, chunks of one byte, takes no other task's turn for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ServiceRequest:
     """What is asked of a service."""
 
     method: str
-    target: str
+    target: str = field(repr=False)
     headers: list[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -37,7 +38,7 @@ class ServiceAnswer:
 
     status: int
     reason: str
-    headers: list[tuple[str, str]]
+    headers: list[tuple[str, str]] = field(repr=False)
     """In order, as they came; names in lower case."""
     body: bytes = field(repr=False)
 
@@ -112,6 +113,7 @@ async def _events(connection: h11.Connection, sock: socket.socket) -> AsyncItera
     loop = asyncio.get_running_loop()
     while not isinstance(event := connection.next_event(), h11.EndOfMessage):
         if event is h11.NEED_DATA:
+            await asyncio.sleep(0)  # what is there already is received without waiting
             connection.receive_data(await loop.sock_recv(sock, _READ_BYTES))
         elif isinstance(event, (h11.Response, h11.Data)):
             yield event
