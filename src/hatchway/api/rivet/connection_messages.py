@@ -59,6 +59,7 @@ def read(encoding: Encoding, message: bytes | str) -> tuple[int | None, ActionRe
         number, name, arguments = value.get("id"), value.get("name"), value.get("args")
         if (
             isinstance(number, int)
+            and not isinstance(number, bool)
             and 0 <= number < 2**64
             and isinstance(name, str)
             and isinstance(arguments, list)
