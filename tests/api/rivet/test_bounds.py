@@ -13,7 +13,7 @@ from hatchway.errors import InvalidRequest
 
 texts = st.text(st.sampled_from('a,[{:"\\\n\0é'), max_size=10)
 trees = st.recursive(
-    st.none() | texts | st.integers(),
+    st.none() | texts | st.integers(-(2**63), 2**63),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
 )
 
