@@ -281,8 +281,10 @@ async def test_a_body_of_just_the_size(ask: Fetch, monkeypatch: pytest.MonkeyPat
     await refused(ask(answering(wire % (11, b"x" * 11))), "answer_too_large")
 
 
-async def test_a_flood_of_tiny_chunks_leaves_others_their_turn() -> None:
+async def test_a_flood_of_tiny_chunks_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it is there already, so that nothing has to be waited for."""
+    assert vm_fetch._READ_BYTES <= 16 * 1024
+    monkeypatch.setattr(vm_fetch, "_READ_BYTES", 1024)
     ours, service = socket.socketpair()
     with ours, service:
         for sock in (ours, service):
@@ -290,15 +292,14 @@ async def test_a_flood_of_tiny_chunks_leaves_others_their_turn() -> None:
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         chunks = head + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n"
         turns: list[int] = []
-        sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(service, chunks))
-        await asyncio.sleep(0)
+        service.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 200_000)
+        assert service.send(chunks) == len(chunks)
         fetching = asyncio.ensure_future(fetch(ours, 3000, GET))
         while not fetching.done():
             turns.append(1)
             await asyncio.sleep(0)
         assert fetching.result().body == b"x" * 20_000
-        await sending
-    assert len(turns) > len(chunks) // vm_fetch._READ_BYTES
+    assert len(turns) > len(chunks) // 1024
 
 
 @pytest.mark.parametrize("body", [b"", bytes(8_000_000)], ids=["while it waits", "while it sends"])
