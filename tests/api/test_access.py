@@ -156,6 +156,33 @@ def test_the_api_token(authorization: bytes | None, token: bytes | None, allowed
     assert verdict(OPEN, request) is None
 
 
+@pytest.mark.parametrize(
+    ("in_target", "allowed"),
+    [
+        (b"s3cret", True),
+        (None, False),
+        (b"", False),
+        (b"wrong", False),
+        (b"S3CRET", False),
+        (b"s3cret\0", False),
+    ],
+)
+def test_the_api_token_in_the_target(in_target: bytes | None, allowed: bool) -> None:
+    def code(policy: AccessPolicy, request: RequestFacts) -> str | None:
+        error = check_access(policy, request, in_target)
+        if error is not None:
+            assert "s3cret" not in str(error)
+        return None if error is None else error.code
+
+    assert code(GUARDED, facts()) == (None if allowed else "unauthorized")
+    assert code(GUARDED, facts(token=b"wrong")) == (None if allowed else "unauthorized")
+    assert code(GUARDED, facts(token=b"s3cret")) is None
+    assert code(OPEN, facts()) is None
+    for policy in (OPEN, GUARDED):  # it opens nothing to pages of others
+        assert code(policy, facts(b"evil.example")) == "unknown_host"
+        assert code(policy, facts(site=b"cross-site")) == "cross_site"
+
+
 def test_only_the_api_credential_is_recognised_as_one() -> None:
     assert is_api_credential(GUARDED, b"Bearer s3cret")
     assert not is_api_credential(GUARDED, b"Bearer the-apps-own")

@@ -43,6 +43,7 @@ _TELLING = _lines(
     "Authorization: Basic dTpw",
     f"Hatchway-Token: {API_TOKEN}",
     f"Hatchway_Token: {API_TOKEN}",
+    f"X-Rivet-Token: {API_TOKEN}",
     f"Hatchway-Preview-Token: {TOKEN}",
     f"hatchway-preview-token: {TOKEN}, {TOKEN}",
 )

@@ -23,7 +23,7 @@ through_sockets = settings(
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
               b"transfer-encoding", b"upgrade", b"content-length"}  # fmt: skip
 REWRITTEN = {b"host", b"origin", b"referer", b"forwarded", b"x-real-ip", b"hatchway-token", b"hatchway-preview-token",
-             b"authorization"}  # fmt: skip
+             b"authorization", b"x-rivet-token"}  # fmt: skip
 WHOLE, BYTE_BY_BYTE = 1 << 20, 1
 Fields = list[tuple[bytes, bytes]]
 
@@ -118,7 +118,8 @@ def check_request(raw: bytes, seen: bytes) -> None:
     lowered = seen.lower()
     assert TOKEN.encode() not in lowered
     assert (b"authorization", b"Bearer " + API_TOKEN.encode()) not in got
-    assert not {name.replace(b"_", b"-") for name in names} & {b"hatchway-token", b"hatchway-preview-token"}
+    ours = {b"hatchway-token", b"hatchway-preview-token", b"x-rivet-token"}
+    assert not {name.replace(b"_", b"-") for name in names} & ours
     assert seen.split(b" ")[0] == method
     assert seen.split(b" ")[1] == intended(target, dict(meant))
     assert [value for name, value in got if name == b"host"] == [b"localhost:3000"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,3 +124,106 @@ def test_no_token_in_a_repr() -> None:
 def test_a_vm_name_with_a_semicolon_is_in_no_prefix(name: bytes) -> None:
     """A prefix becomes a part of cookies' Path."""
     assert parse_path(b"/gateway/%s/request/fetch/%s/" % (name, b"a" * 32)) is None
+
+
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=20)
+"""What an API token may be."""
+queries = st.lists(st.sampled_from(["x=1", "y", "=", "", "rvtx=1", "z=rvt-token", "é=%20"]), max_size=3).map(
+    "&".join
+)
+ACTOR = "rvt-namespace=default&rvt-method=getOrCreate&rvt-key=a%2Cb"
+
+
+@given(tokens, visible, st.sampled_from(["@", "%40"]), rests)
+def test_a_credential_in_the_path_is_nowhere_behind(
+    token: str, credential: str, mark: str, rest: bytes
+) -> None:
+    secret = quote(credential, safe="")
+    address = parse_path(f"/gateway/vm1{mark}{secret}/request/fetch/{token}".encode() + rest)
+    assert address is not None
+    assert address.moved
+    assert (address.token, address.prefix, address.rest) == (token, f"/request/fetch/{token}".encode(), rest)
+
+
+@given(tokens, visible, queries, queries, st.sampled_from(["", "/", "/a/b"]))
+def test_a_credential_in_the_query_is_nowhere_behind(
+    token: str, credential: str, before: str, behind: str, path: str
+) -> None:
+    kept = [each for each in (before, behind) if each]
+    secret = urlencode({"rvt-token": credential})
+    query = "&".join([*([before] if before else []), ACTOR, secret, *([behind] if behind else [])])
+    address = parse_path(f"/gateway/vm/request/fetch/{token}{path}?{query}".encode())
+    assert address is not None
+    assert address.moved
+    assert (address.token, address.prefix) == (token, f"/request/fetch/{token}".encode())
+    assert address.rest == (path + ("?" + "&".join(kept) if kept else "")).encode()
+
+
+@given(tokens, queries, st.sampled_from(["", "/", "/a/b"]))
+def test_parameters_that_name_a_vm_are_not_for_the_service(token: str, query: str, path: str) -> None:
+    prefix = f"/gateway/vm/request/fetch/{token}"
+    address = parse_path(f"{prefix}{path}?{query}{'&' if query else ''}{ACTOR}".encode())
+    assert address is not None
+    assert not address.moved
+    assert (address.prefix, address.rest) == (
+        prefix.encode(),
+        (path + ("?" + query if query else "")).encode(),
+    )
+
+
+@given(tokens, visible, rests)
+def test_an_address_behind_the_query_of_a_gateway_url(token: str, credential: str, rest: bytes) -> None:
+    """So a 2.3 client's users write it: its gateway URL, and the path of a preview behind."""
+    query = f"{ACTOR}&" + urlencode({"rvt-token": credential})
+    for each in (query, ACTOR):
+        address = parse_path(f"/gateway/vm?{each}/request/fetch/{token}".encode() + rest)
+        assert address is not None
+        assert address.moved
+        assert (address.token, address.prefix, address.rest) == (
+            token,
+            f"/request/fetch/{token}".encode(),
+            rest,
+        )
+
+
+@given(tokens, queries)
+def test_addresses_of_no_client_keep_their_queries(token: str, query: str) -> None:
+    for before in ("", "/request"):
+        rest = f"/?{query}&rvt-token=x&rvt-key=y".encode()
+        address = parse_path(f"{before}/fetch/{token}".encode() + rest)
+        assert address is not None
+        assert (address.rest, address.moved) == (rest, False)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=40))
+def test_any_address_of_a_client_has_an_answer_without_its_credential(
+    actor: bytes, token: bytes, rest: bytes
+) -> None:
+    for target in (
+        b"/gateway/" + actor + b"@s3cret-of-a-client/request/fetch/" + token + rest,
+        b"/gateway/" + actor + b"/request/fetch/" + token + b"?" + rest + b"&rvt-token=s3cret-of-a-client",
+        b"/gateway/vm?rvt-token=s3cret-of-a-client&" + actor + b"/request/fetch/" + token + rest,
+    ):
+        address = parse_path(target)
+        if address is not None:
+            assert b"s3cret-of-a-client" not in address.prefix + address.rest
+            assert address.rest == b"" or address.rest[:1] in b"/?"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/gateway/vm?x=1/request/fetch/t",
+        b"/gateway/vm?rvt-key=k/request/fetc/t",
+        b"/gateway/a/b?rvt-key=k/request/fetch/t",
+        b"/api/vms?rvt-key=k/request/fetch/t",
+        b"/gateway/?rvt-key=k/request/fetch/t",
+        b"/gateway/vm?rvt-key=k",
+    ],
+)
+def test_other_queries_are_no_previews(target: bytes) -> None:
+    assert parse_path(target) is None
+
+
+def test_no_credential_in_a_repr() -> None:
+    assert "s3cret" not in repr(parse_path(b"/gateway/vm@s3cret/request/fetch/t/"))

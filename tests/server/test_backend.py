@@ -217,6 +217,47 @@ async def test_everything_else_needs_the_right_to_call_the_api(
     assert verdict.upstream == (CONTROL_API if destination is API else Upstream("vm1", 3000))
 
 
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        (f"/gateway/vm1@{TOKEN}/action/exec", True),
+        (f"/gateway/vm1%40{TOKEN}/connect", True),
+        (f"/gateway/vm/connect?rvt-method=get&rvt-key=k&rvt-token={TOKEN}", True),
+        ("/gateway/vm1@" + "".join(f"%{ord(each):02X}" for each in TOKEN) + "/connect", True),
+        ("/gateway/vm1@wrong/action/exec", False),
+        (f"/gateway/vm1@wrong/action/exec?rvt-token={TOKEN}", False),
+        (f"/gateway/vm1@{TOKEN}x/connect", False),
+        (f"/gateway/vm1@{TOKEN.upper()}/connect", False),
+        ("/gateway/vm1@/connect", False),
+        ("/gateway/vm/connect?rvt-method=get&rvt-key=k&rvt-token=wrong", False),
+        ("/gateway/vm/connect?rvt-token=", False),
+        (f"/gateway/vm1/action/{TOKEN}", False),
+        (f"/api/vms@{TOKEN}", False),
+        (f"/api/vms?rvt-token={TOKEN}", False),
+        (f"/actors?rvt-token={TOKEN}", False),
+        (f"/metadata?x=@{TOKEN}", False),
+    ],
+)
+async def test_a_clients_token_may_be_in_the_target_of_its_gateway(
+    store: Store, target: str, allowed: bool
+) -> None:
+    backend = _backend(store, TOKEN)
+    destination = ControlDestination(target.encode())
+    verdict = await _resolve(backend, destination, _facts())
+    if allowed:
+        assert isinstance(verdict, Allow)
+        assert verdict.upstream == CONTROL_API
+    else:
+        assert _code(verdict) == ("unauthorized", 401)
+    stranger = _facts(host=b"localhost:6420", sec_fetch_site=b"cross-site")
+    assert _code(await _resolve(backend, destination, stranger)) == ("cross_site", 403)
+
+
+async def test_a_token_in_the_target_of_a_port_is_none(store: Store) -> None:
+    port = PortDestination("vm1", 3000, b"/api/vms/vm1/ports/3000", f"/gateway/a@{TOKEN}/x".encode())
+    assert _code(await _resolve(_backend(store, TOKEN), port, _facts())) == ("unauthorized", 401)
+
+
 @pytest.mark.parametrize("kind", ["preview", "port"])
 async def test_the_api_credential_is_dropped_and_a_services_own_is_not(store: Store, kind: str) -> None:
     vm, _ = await store.vms.get_or_create("vm", "a", NOW)

@@ -40,7 +40,8 @@ def test_every_other_text_is_refused(text: str) -> None:
     try:
         key = parse_actor_key(text)
     except InvalidRequest as error:
-        assert error.code == "invalid_key"
+        if error.code != "invalid_key":
+            raise
     else:
         assert format_actor_key(key) == text
 
@@ -101,4 +102,5 @@ def test_any_joined_text_is_a_key_or_refused(text: str) -> None:
     try:
         assert ",".join(parse_joined_key(text)) == text
     except InvalidRequest as error:
-        assert error.code == "invalid_key"
+        if error.code != "invalid_key":
+            raise

@@ -82,7 +82,8 @@ def test_any_url_names_a_vm_or_is_refused(segment: str, query: bytes) -> None:
         try:
             found = parse_actor(segment, each)
         except InvalidRequest as error:
-            assert error.code in {"invalid_actor_query", "invalid_key"}
+            if error.code not in {"invalid_actor_query", "invalid_key"}:
+                raise
         else:
             assert isinstance(found, ByKey) == (b"rvt-method=get" in unquote(each).encode(errors="replace"))
 

@@ -42,7 +42,8 @@ def test_any_arguments_are_read_or_refused(given_: list[Any], read: Any) -> None
     try:
         read(Arguments("test", given_, 3))
     except InvalidRequest as error:
-        assert error.code in {"invalid_arguments", "invalid_path"}
+        if error.code not in {"invalid_arguments", "invalid_path"}:
+            raise
 
 
 @given(st.lists(st.sampled_from([None, UNDEFINED]), max_size=5), st.integers(0, 3))

@@ -568,6 +568,6 @@ async def test_json_says_undefined_only_to_those_who_know_it(
     http: httpx.AsyncClient, actor: str, agent: str, version: int
 ) -> None:
     answer = await http.post(
-        f"/gateway/{actor}/action/mkdir", json={"args": ["/a"]}, headers={"user-agent": agent.encode()}
+        f"/gateway/{actor}/action/mkdir", json={"args": ["/a"]}, headers={b"user-agent": agent.encode()}
     )
     assert answer.json() == {"output": ["$Undefined", 0] if version == 4 else None}

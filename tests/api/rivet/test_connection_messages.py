@@ -81,7 +81,8 @@ def test_anything_is_a_request_or_refused(encoding: Encoding, data: bytes | str)
     try:
         read(encoding, data)
     except InvalidRequest as error:
-        assert error.code in CODES
+        if error.code not in CODES:
+            raise
 
 
 @given(st.sampled_from([Encoding.JSON, Encoding.CBOR]), values)
@@ -132,8 +133,10 @@ def test_text_is_no_bare_message() -> None:
     [
         (
             Encoding.JSON,
-            '{"body":{"tag":"ActionRequest","val":{"id":["$BigInt","0"],"name":"spawn",'
-            '"args":["node",["/x"],null,["$Uint8Array","CQ=="]]}}}',
+            (
+                '{"body":{"tag":"ActionRequest","val":{"id":["$BigInt","0"],"name":"spawn",'
+                '"args":["node",["/x"],null,["$Uint8Array","CQ=="]]}}}'
+            ),
             None,
             ActionRequest(0, "spawn", ["node", ["/x"], None, b"\t"]),
         ),

@@ -84,7 +84,8 @@ def test_any_bytes_are_arguments_or_refused(encoding: Encoding, data: bytes) -> 
         try:
             version, arguments = read_arguments(encoding, each, is_recent=False)
         except InvalidRequest as error:
-            assert error.code in CODES
+            if error.code not in CODES:
+                raise
         else:
             assert version in VERSIONS
             assert isinstance(arguments, list)
@@ -165,4 +166,5 @@ def test_text_in_any_encoding(encoding: Encoding, words: str) -> None:
     try:
         decode(encoding, words)
     except InvalidRequest as error:
-        assert error.code == "invalid_arguments"
+        if error.code != "invalid_arguments":
+            raise

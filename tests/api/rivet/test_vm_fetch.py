@@ -16,7 +16,6 @@ from hatchway.api.rivet.vm_fetch import ServiceAnswer, ServiceRequest, fetch
 from hatchway.client.fetch_request import fetch_headers, fetch_method, fetch_target
 from hatchway.errors import HatchwayError, InvalidRequest
 
-
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 GET = ServiceRequest("GET", "/a?b", [], b"")
 
@@ -120,7 +119,10 @@ async def refused(answer: Awaitable[object], code: str = "bad_answer") -> Hatchw
         (b"HTTP/1.0 200 OK\r\n\r\nhello", b"hello", False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n", b"hello", True),
         (
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+            (
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+            ),
             b"x",
             True,
         ),
@@ -369,11 +371,12 @@ def test_what_a_client_asks_for_is_refused_or_sent(
             assert names.count(b"content-length") <= 1
             assert b"transfer-encoding" not in names
 
-    try:
+    sent = [value for name, value in request.headers]
+    if any(character > "\xff" for value in sent for character in value):
+        with pytest.raises(InvalidRequest, match="above U"):
+            asyncio.run(ask())
+    else:
         asyncio.run(ask())
-    except InvalidRequest as error:
-        assert error.code == "invalid_header"
-        assert any(character > "\xff" for value in headers.values() for character in value)
 
 
 def test_no_secret_in_a_repr() -> None:
