@@ -22,8 +22,8 @@ from hatchway.api.rivet.encodings import Encoding
 from hatchway.server.control import ControlServer
 from hatchway.vm.records import ShellRequest
 
-BARE = Dialect(Encoding.BARE, 3)
 Connect = Callable[..., Any]
+BARE = Dialect(Encoding.BARE, 3)
 
 
 @pytest.fixture
@@ -375,14 +375,11 @@ async def test_why_it_was_refused_is_where_the_client_looks(open_: Connect, plac
         assert await closed(client) == (1011, reason)
 
 
-async def test_an_encoding_that_is_not_known(open_: Connect) -> None:
-    async with open_(protocols=["rivet", "rivet_encoding.x"]) as client:
-        assert await closed(client) == (1011, "hatchway.invalid_encoding")
-
-
-async def test_without_an_encoding_it_is_json(open_: Connect) -> None:
+async def test_the_names_of_encodings(open_: Connect) -> None:
     async with open_(Dialect(Encoding.JSON, 3), protocols=["rivet"]) as client:
         assert (await client.read())[0] == "Init"
+    async with open_(protocols=["rivet", "rivet_encoding.x"]) as client:
+        assert await closed(client) == (1011, "hatchway.invalid_encoding")
 
 
 async def test_another_protocol_is_refused(open_: Connect) -> None:
