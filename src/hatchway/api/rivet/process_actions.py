@@ -150,7 +150,7 @@ def _any(process: SystemProcess) -> dict[str, Any]:
         "ppid": process.ppid,
         "command": words[0] if words else "",
         "args": words[1:],
-        "status": "exited" if process.state == "zombie" else "running",
+        "status": "exited" if process.state in {"zombie", "dead"} else "running",
         "startTime": int(process.started_at * 1000),
     }
 
