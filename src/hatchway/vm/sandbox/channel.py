@@ -75,6 +75,10 @@ class Answer(msgspec.Struct, frozen=True):
     ports: list[GuestPort] = []
 
 
+CALLED_OFF_SECONDS = 5.0
+"""How long one that was called off before it started may take to end: far above what it takes."""
+
+
 class GuestRefusal(Exception):  # noqa: N818 - an answer, not a failure of ours
     """A request that guest init answered with an error number."""
 
@@ -109,6 +113,7 @@ class Channel:
         self._outbox: deque[bytes] = deque()
         self._pid = 0
         self._pidfd = -1
+        self._called_off = False
         self._launch: asyncio.Future[None] = self._loop.create_future()
         self._launch.add_done_callback(_look_at_exception)
         self._first_sockets: list[int] | None = None
@@ -199,8 +204,16 @@ class Channel:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        else:
-            self._close_socket()  # not started: closing the socket is what ends it
+        elif self._sock.fileno() >= 0 and not self._called_off:
+            # Not started: that it hears no more from here is what ends it, and that its end of the socket is closed
+            # says that it has. Should it start in this very moment, it says so with what it is killed by.
+            self._called_off = True
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._close_socket()
+            else:
+                self._loop.call_later(CALLED_OFF_SECONDS, self._lost)
 
     async def wait_ended(self) -> None:
         """Wait until nothing is left of the guest."""
@@ -271,6 +284,9 @@ class Channel:
         if answer.op == "started" and len(fds) == 1 and self._pidfd < 0:
             self._pid, self._pidfd = answer.pid, fds[0]
             self._loop.add_reader(self._pidfd, self._guest_ended)
+            if self._called_off:
+                self.kill()
+                return
         elif answer.op == "ready" and self._first_sockets is None:
             self._first_sockets = fds
         elif answer.op == "failed":
@@ -285,7 +301,8 @@ class Channel:
 
     def _lost(self) -> None:
         """The conversation is over: the guest has ended, or sent what it must not."""
-        self.kill()
+        if self._pidfd >= 0:
+            self.kill()
         self._close_socket()
 
     def _guest_ended(self) -> None:
