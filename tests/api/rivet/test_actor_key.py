@@ -35,6 +35,7 @@ def test_every_key_there_and_back(key: list[str]) -> None:
 @given(texts)
 @example("/")
 @example("\\0\\0")
+@example("\\0\\0/a")
 def test_every_other_text_is_refused(text: str) -> None:
     """So no two texts are of one key, and no two keys have one text."""
     try:

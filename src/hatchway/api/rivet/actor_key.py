@@ -32,7 +32,7 @@ def parse_actor_key(text: str) -> Key:
     for character in characters:
         if character == "\\":
             escaped = next(characters)
-            if escaped == "0" and not part:
+            if escaped == "0" and not part and not is_marked:
                 is_marked = True
             elif escaped in {"\\", "/"}:
                 part += escaped
