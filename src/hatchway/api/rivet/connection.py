@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -79,7 +80,18 @@ async def _refuse(socket: WebSocket, error: HatchwayError) -> None:
     if connecting:
         await socket.accept(_PROTOCOL)
     if socket.application_state == WebSocketState.CONNECTED:
-        await socket.close(_FAILED, f"{failure(error).group}.{error.code}")
+        await socket.close(_FAILED, f"{GROUP}.{error.code}")
+
+
+async def _next(reader: AsyncGenerator[Told, None], changing: asyncio.Future[Any]) -> Told | None:
+    """What is to be told next; None: `changing` is done, and it has to be read anew."""
+    coming = asyncio.ensure_future(anext(reader))
+    try:
+        await asyncio.wait({coming, changing}, return_when=asyncio.FIRST_COMPLETED)
+        return coming.result() if coming.done() else None
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 def _encoding(protocols: list[str]) -> Encoding:
@@ -188,25 +200,17 @@ class _Connection:
         while True:
             self._read_anew.clear()
             kinds = events.kinds(ports=self._is_told_of_ports())
+            changing = asyncio.ensure_future(self._read_anew.wait())
             async with aclosing(self._log.read(position, kinds)) as reader:
                 try:
-                    while (told := await self._next(reader)) is not None:
+                    while (told := await _next(reader, changing)) is not None:
                         await self._tell_of(told)
                         position = told.number
                 except StopAsyncIteration:
                     return
-
-    async def _next(self, reader: AsyncGenerator[Told, None]) -> Told | None:
-        """What is to be told next; None: it has to be read anew."""
-        coming = asyncio.ensure_future(anext(reader))
-        changing = asyncio.ensure_future(self._read_anew.wait())
-        try:
-            await asyncio.wait({coming, changing}, return_when=asyncio.FIRST_COMPLETED)
-            return coming.result() if coming.done() else None
-        finally:
-            coming.cancel()
-            changing.cancel()
-            await asyncio.gather(coming, changing, return_exceptions=True)
+                finally:
+                    changing.cancel()
+                    await asyncio.gather(changing, return_exceptions=True)
 
     async def _tell_of(self, told: Told) -> None:
         if isinstance(told, Event):
