@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -14,6 +13,7 @@ from hatchway.api.event_schemas import CloseShell, ErrorMessage, ResizeShell, Wr
 from hatchway.api.problems import internal_error, log_unexpected
 from hatchway.api.schemas import Problem
 from hatchway.api.services import Services
+from hatchway.api.streamed_body import once
 from hatchway.api.targets import check_shell_id
 from hatchway.errors import Conflict, HatchwayError, InvalidRequest
 
@@ -95,16 +95,12 @@ class ClientActions:
     async def _act(self, action: schemas.Action) -> None:
         shell = check_shell_id(action.shell_id)
         if isinstance(action, WriteShell):
-            await self._services.write_shell(self._vm, shell, _once(action.data))
+            await self._services.write_shell(self._vm, shell, once(action.data))
         elif isinstance(action, ResizeShell):
             await self._services.resize_shell(self._vm, shell, action.cols, action.rows)
         else:
             assert isinstance(action, CloseShell)
             await self._services.close_shell(self._vm, shell)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 def _parse(text: str | None) -> schemas.Action:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from hatchway.api.schemas import Answer, Body, Problem, timestamp
+from hatchway.api.schemas import Answer, Body, Problem, timestamp, unicode_text
 from hatchway.api.shell_schemas import Side
 from hatchway.vm.event_log import CaughtUp, Event, Missed, Told
 
@@ -94,5 +94,5 @@ def message(told: Told, epoch: str) -> bytes:
 
 def _value(value: object) -> Any:
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()  # JSON has no lone surrogates
+        return unicode_text(value)
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value

@@ -76,8 +76,8 @@ class Problem(Answer, frozen=True):
         """What is said of an error."""
         return cls(
             error.code,
-            _unicode(error.message),
-            _unicode(error.hint),
+            unicode_text(error.message),
+            unicode_text(error.hint),
             UNSET if error.retry_after is None else error.retry_after,
             UNSET if error.details is None else {name: _value(each) for name, each in error.details.items()},
         )
@@ -85,13 +85,13 @@ class Problem(Answer, frozen=True):
 
 def _value(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return _unicode(value)
-    return [_unicode(each) for each in value] if isinstance(value, list) else value
+        return unicode_text(value)
+    return [unicode_text(each) for each in value] if isinstance(value, list) else value
 
 
-def _unicode(text: str) -> str:
+def unicode_text(text: str) -> str:
     """Text that JSON can hold: without lone surrogates, which stand for the bytes of a name that is no UTF-8."""
-    return text.encode(errors="replace").decode()
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 class Health(Answer, frozen=True):

@@ -16,6 +16,11 @@ READ_AHEAD_BYTES = 1024 * 1024
 """How much of a body is read before the work takes it."""
 
 
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes that are there already, as a body of one piece."""
+    yield data
+
+
 async def with_body(receive: Receive, work: Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, T]]) -> T:
     """Run `work` on the body of a request, or cancel it once the client has gone.
 

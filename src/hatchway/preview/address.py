@@ -18,7 +18,7 @@ HEADER = "Hatchway-Preview-Token"
 # No `;`: a prefix becomes part of a cookie's Path, where it would begin another attribute (RFC 6265 section 4.1.1).
 _PATH = re.compile(rb"((?:/gateway/([^/?;]+))?/request)?/fetch/([^/?]*)(.*)", re.DOTALL)
 _BEHIND_QUERY = re.compile(rb"/gateway/[^/?;]+\?rvt-[^#]*?/request/fetch/([^/?]*)(.*)", re.DOTALL)
-_CREDENTIAL = re.compile(rb"@|%40", re.IGNORECASE)
+_CREDENTIAL = re.compile(rb"@|%40")
 _CREDENTIAL_PARAMETER = b"rvt-token="
 _ACTOR_PARAMETER = b"rvt-"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, Unavailable
 from hatchway.vm.sandbox.channel import GuestRefusal
@@ -68,6 +70,26 @@ def unpack_error(refusal: GuestRefusal) -> HatchwayError:
     if refusal.number == errno.ENOENT:
         return Conflict("file_changed", "something in the folder went away while the archive was unpacked")
     return file_error(refusal)
+
+
+@contextmanager
+def starting(command: str) -> Iterator[None]:
+    """What a guest is asked for in the context starts a program: what keeps it from that is told as its user's error.
+
+    Raises:
+        HatchwayError: see `process_error`.
+        InvalidRequest: `command_too_long`: it does not fit into one message.
+    """
+    try:
+        yield
+    except GuestRefusal as refusal:
+        raise process_error(refusal, command) from None
+    except ValueError:
+        raise InvalidRequest(
+            "command_too_long",
+            "the arguments and environment are over 150 KB",
+            "write them to a file in the VM",
+        ) from None
 
 
 def process_error(refusal: GuestRefusal, command: str) -> HatchwayError:

@@ -15,7 +15,7 @@ from hatchway.vm.arguments import ENVIRONMENT, check_arguments
 from hatchway.vm.background import Background
 from hatchway.vm.event_log import EventLog
 from hatchway.vm.followed_output import FollowedOutput
-from hatchway.vm.guest_errors import no_such_process, process_error, signal_error
+from hatchway.vm.guest_errors import no_such_process, signal_error, starting
 from hatchway.vm.input import InputPipe
 from hatchway.vm.output import OutputQueue
 from hatchway.vm.output_log import OutputLogs
@@ -140,16 +140,8 @@ class Processes:
         request = self._channel.request_and_take(
             "spawn", take, self.leave, argv=argv, env=ENVIRONMENT | env, cwd=cwd, stdin=has_input
         )
-        try:
+        with starting(argv[0]):
             return await request
-        except GuestRefusal as refusal:
-            raise process_error(refusal, argv[0]) from None
-        except ValueError:
-            raise InvalidRequest(
-                "command_too_long",
-                "the arguments and environment are over 150 KB",
-                "write them to a file in the VM",
-            ) from None
 
     # -- what there is
 

@@ -7,11 +7,11 @@ import os
 import signal
 from collections.abc import AsyncIterable
 
-from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound, Unavailable
+from hatchway.errors import Conflict, HatchwayError, NotFound, Unavailable
 from hatchway.vm.arguments import ENVIRONMENT, check_arguments
 from hatchway.vm.background import Background
 from hatchway.vm.event_log import EventLog
-from hatchway.vm.guest_errors import process_error
+from hatchway.vm.guest_errors import starting
 from hatchway.vm.output_share import OutputShare
 from hatchway.vm.records import Exit, ShellInfo, ShellRequest
 from hatchway.vm.sandbox.channel import Answer, Channel, GuestRefusal
@@ -146,16 +146,8 @@ class Shells:
             cols=request.cols,
             rows=request.rows,
         )
-        try:
+        with starting(argv[0]):
             return await asking
-        except GuestRefusal as refusal:
-            raise process_error(refusal, argv[0]) from None
-        except ValueError:
-            raise InvalidRequest(
-                "command_too_long",
-                "the arguments and environment are over 150 KB",
-                "write them to a file in the VM",
-            ) from None
 
     async def _end(self, shell: Shell) -> None:
         try:

@@ -50,7 +50,7 @@ class Arguments:
         Raises:
             InvalidRequest: `invalid_path`.
         """
-        return validate_path(as_bytes(self.text(index, name), name))
+        return as_path(self.text(index, name), name)
 
     def content(self, index: int, name: str) -> bytes:
         """Text or bytes."""
@@ -98,6 +98,11 @@ def convert(value: Any, schema: type[T], what: str) -> T:
         raise InvalidRequest(
             "invalid_arguments", f"{what} are not as expected: {str(error)[:_MOST_WORDS]}"
         ) from None
+
+
+def as_path(text: str, name: str = "path") -> bytes:
+    """A path inside the VM; or `InvalidRequest` `invalid_arguments`, `invalid_path`."""
+    return validate_path(as_bytes(text, name))
 
 
 def as_bytes(value: Any, name: str) -> bytes:

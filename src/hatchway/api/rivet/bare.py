@@ -52,7 +52,7 @@ class Reader:
         """A bool."""
         value = self.byte()
         if value > 1:
-            raise _invalid()
+            raise invalid_message()
         return bool(value)
 
     def uint(self) -> int:
@@ -65,7 +65,7 @@ class Reader:
                 if value >= 2**64 or (byte == 0 and position):
                     break
                 return value
-        raise _invalid()
+        raise invalid_message()
 
     def data(self) -> bytes:
         """Bytes behind their length."""
@@ -76,20 +76,21 @@ class Reader:
         try:
             return self.data().decode()
         except UnicodeDecodeError:
-            raise _invalid() from None
+            raise invalid_message() from None
 
     def end(self) -> None:
         """There must be nothing more."""
         if self._at != len(self._source):
-            raise _invalid()
+            raise invalid_message()
 
     def _take(self, size: int) -> bytes:
         taken = self._source[self._at : self._at + size]
         if len(taken) != size:
-            raise _invalid()
+            raise invalid_message()
         self._at += size
         return taken
 
 
-def _invalid() -> InvalidRequest:
+def invalid_message() -> InvalidRequest:
+    """What is said of a message that is none of the protocol's."""
     return InvalidRequest("invalid_message", "what was sent is not as the client's protocol has it")

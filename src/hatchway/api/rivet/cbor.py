@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 import cbor2
 
 from hatchway.api.rivet.bounds import check_cbor
-from hatchway.api.rivet.js_values import MAX_DEPTH, UNDEFINED, BigInt, escaped, number, unicode, untagged
+from hatchway.api.rivet.js_values import MAX_DEPTH, UNDEFINED, BigInt, escaped, number, untagged
+from hatchway.api.schemas import unicode_text
 from hatchway.errors import InvalidRequest
 
 _BYTES = 64
@@ -111,5 +112,5 @@ def _for_library(value: Any, escape: bool) -> Any:
         written = [_for_library(each, escape) for each in value]
         return escaped(written) if escape else written
     if isinstance(value, dict):
-        return {unicode(name): _for_library(each, escape) for name, each in value.items()}
-    return unicode(value) if isinstance(value, str) else value
+        return {unicode_text(name): _for_library(each, escape) for name, each in value.items()}
+    return unicode_text(value) if isinstance(value, str) else value

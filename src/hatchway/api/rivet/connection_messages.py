@@ -14,7 +14,6 @@ from hatchway.api.rivet import bare, cbor
 from hatchway.api.rivet.encodings import ESCAPES_SINCE, Encoding, check_version, decode, too_deep_to_tell
 from hatchway.api.rivet.errors import Failure
 from hatchway.api.rivet.js_values import BigInt, tagged
-from hatchway.errors import InvalidRequest
 
 FIRST_VERSION = 2
 """What `Init` is written in, before the client's first message says its version: all of them read this one."""
@@ -48,13 +47,13 @@ def read(encoding: Encoding, message: bytes | str) -> tuple[int | None, ActionRe
     """
     if encoding is Encoding.BARE:
         if isinstance(message, str):
-            raise _invalid()
+            raise bare.invalid_message()
         return _read_bare(bare.Reader(message))
     found = decode(encoding, message)
     body = found.get("body") if isinstance(found, dict) else None
     value = body.get("val") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(value, dict):
-        raise _invalid()
+        raise bare.invalid_message()
     if body.get("tag") == "ActionRequest":
         number, name, arguments = value.get("id"), value.get("name"), value.get("args")
         if (
@@ -69,7 +68,7 @@ def read(encoding: Encoding, message: bytes | str) -> tuple[int | None, ActionRe
         event, subscribe = value.get("eventName"), value.get("subscribe")
         if isinstance(event, str) and isinstance(subscribe, bool):
             return None, SubscriptionRequest(event, subscribe)
-    raise _invalid()
+    raise bare.invalid_message()
 
 
 def _read_bare(reader: bare.Reader) -> tuple[int, ActionRequest | SubscriptionRequest]:
@@ -80,12 +79,12 @@ def _read_bare(reader: bare.Reader) -> tuple[int, ActionRequest | SubscriptionRe
         number, name = reader.uint(), reader.text()
         arguments = cbor.decode(reader.data(), tags=version >= ESCAPES_SINCE)
         if not isinstance(arguments, list):
-            raise _invalid()
+            raise bare.invalid_message()
         request = ActionRequest(number, name, arguments)
     elif tag == _SUBSCRIPTION_REQUEST:
         request = SubscriptionRequest(reader.text(), reader.flag())
     else:
-        raise _invalid()
+        raise bare.invalid_message()
     reader.end()
     return version, request
 
@@ -161,7 +160,3 @@ class Writer:
             return msgspec.json.encode(tagged(message, undefined=self.version >= ESCAPES_SINCE))
         except RecursionError:
             raise too_deep_to_tell() from None
-
-
-def _invalid() -> InvalidRequest:
-    return InvalidRequest("invalid_message", "what was sent is not as the client's protocol has it")

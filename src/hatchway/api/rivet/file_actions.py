@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from msgspec import field
 
 from hatchway.api.file_queries import patterns
-from hatchway.api.rivet.arguments import Arguments, Options, as_bytes
+from hatchway.api.rivet.arguments import Arguments, Options, as_bytes, as_path
 from hatchway.api.rivet.js_values import UNDEFINED
 from hatchway.api.services import Services
+from hatchway.api.streamed_body import once
 from hatchway.errors import Conflict, HatchwayError, InvalidRequest, NotFound
 from hatchway.vm.records import FileEntry, ListingEnd
 
@@ -56,7 +56,7 @@ async def write_files(services: Services, vm: str, values: list[Any]) -> Any:
     results = []
     for entry in Arguments("writeFiles", values, 1).list(0, _Entry, "the files"):
         try:
-            path = Arguments("writeFiles", [entry.path], 1).path(0)
+            path = as_path(entry.path)
             await services.write_file(vm, path, once(as_bytes(entry.content, "content")), None, parents=True)
         except _OF_ONE_FILE as error:
             if error.code == "vm_not_found":
@@ -73,7 +73,7 @@ async def read_files(services: Services, vm: str, values: list[Any]) -> Any:
     room = MAX_FILE_BYTES
     for name in Arguments("readFiles", values, 1).list(0, str, "the paths"):
         try:
-            content = await _content(services, vm, Arguments("readFiles", [name], 1).path(0), room)
+            content = await _content(services, vm, as_path(name), room)
         except _OF_ONE_FILE as error:
             if error.code == "vm_not_found":
                 raise
@@ -145,11 +145,6 @@ async def delete_file(services: Services, vm: str, values: list[Any]) -> Any:
     recursive = arguments.options(1, _Recursive).recursive
     await services.delete_file(vm, arguments.path(0), recursive=recursive)
     return UNDEFINED
-
-
-async def once(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes as a body of one piece."""
-    yield data
 
 
 async def _content(services: Services, vm: str, path: bytes, room: int) -> bytes:

@@ -10,6 +10,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hatchway.api.schemas import unicode_text
 from hatchway.errors import InvalidRequest
 
 MAX_DEPTH = 64
@@ -91,13 +92,8 @@ def tagged(value: Any, *, undefined: bool) -> Any:
     if isinstance(value, (list, tuple)):
         return escaped([tagged(each, undefined=undefined) for each in value])
     if isinstance(value, dict):
-        return {unicode(name): tagged(each, undefined=undefined) for name, each in value.items()}
-    return unicode(value) if isinstance(value, str) else value
-
-
-def unicode(text: str) -> str:
-    """Text as UTF-8 can hold it: with a question mark for each lone surrogate, by which guests' words are kept."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
+        return {unicode_text(name): tagged(each, undefined=undefined) for name, each in value.items()}
+    return unicode_text(value) if isinstance(value, str) else value
 
 
 def escaped(values: list[Any]) -> list[Any]:

@@ -13,9 +13,9 @@ from hatchway.api import process_schemas as schemas
 from hatchway.api.commands import exec_request, spawn_request
 from hatchway.api.execution import collect
 from hatchway.api.rivet.arguments import Arguments, Options, as_bytes, convert
-from hatchway.api.rivet.file_actions import once
 from hatchway.api.rivet.js_values import UNDEFINED
 from hatchway.api.services import Services
+from hatchway.api.streamed_body import once
 from hatchway.vm.process_tree import trees
 from hatchway.vm.records import ProcessInfo, SystemProcess
 

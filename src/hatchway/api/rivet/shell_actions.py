@@ -9,9 +9,9 @@ from msgspec import field
 from hatchway.api import shell_schemas as schemas
 from hatchway.api.commands import shell_request
 from hatchway.api.rivet.arguments import Arguments, Options, convert
-from hatchway.api.rivet.file_actions import once
 from hatchway.api.rivet.js_values import UNDEFINED
 from hatchway.api.services import Services
+from hatchway.api.streamed_body import once
 from hatchway.api.targets import check_shell_id
 
 
